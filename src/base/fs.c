@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/fs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+
+int fs_read(int dir_fd, const char *path, struct buf *out, struct err *err)
+{
+	autoclose int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return err_set(err, -errno, "%s: cannot open: %s", path, strerror(errno));
+	for (;;) {
+		size_t room = out->max - out->n;
+		char probe, *at = room > 0 ? buf_reserve(out, room < 65536 ? room : 65536) : &probe;
+		if (!at)
+			return err_set(err, -ENOMEM, "%s: out of memory", path);
+		ssize_t n = read(fd, at, room > 65536 ? 65536 : room > 0 ? room : 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_set(err, -errno, "%s: cannot read: %s", path, strerror(errno));
+		if (n == 0)
+			return 0;
+		if (room == 0)
+			return err_set(err, -ERR_LIMIT, "%s: larger than %zu bytes", path, out->max);
+		out->n += (size_t)n;
+	}
+}
+
+static int write_all(int fd, str bytes)
+{
+	while (bytes.n > 0) {
+		ssize_t n = write(fd, bytes.p, bytes.n);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		bytes = str_skip(bytes, (size_t)n);
+	}
+	return 0;
+}
+
+static int write_and_rename(int dir_fd, const char *temp, const char *name, str bytes, unsigned mode)
+{
+	autoclose int fd = openat(dir_fd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+	        (mode_t)mode);
+	if (fd < 0)
+		return -errno;
+	int r = write_all(fd, bytes);
+	if (r == 0 && (fsync(fd) < 0 || renameat(dir_fd, temp, dir_fd, name) < 0))
+		r = -errno;
+	if (r < 0)
+		(void)unlinkat(dir_fd, temp, 0);
+	else if (fsync(dir_fd) < 0)
+		r = -errno;
+	return r;
+}
+
+int fs_replace(int dir_fd, const char *name, str bytes, unsigned mode, struct err *err)
+{
+	char temp[NAME_MAX + 1];
+	int n = snprintf(temp, sizeof(temp), ".%.200s.%ld.new", name, (long)getpid());
+	if (n < 0 || (size_t)n >= sizeof(temp))
+		return err_set(err, -ENAMETOOLONG, "%s: name too long", name);
+	int r = write_and_rename(dir_fd, temp, name, bytes, mode);
+	return r < 0 ? err_set(err, r, "%s: cannot write: %s", name, strerror(-r)) : 0;
+}
+
+int fs_make_dirs(const char *path, unsigned mode, struct err *err)
+{
+	char part[PATH_MAX];
+	size_t n = strlen(path);
+	if (n == 0 || n >= sizeof(part))
+		return err_set(err, -ENAMETOOLONG, "%s: not a usable folder name", path);
+	for (size_t i = 1; i <= n; i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		memcpy(part, path, i);
+		part[i] = '\0';
+		if (mkdir(part, (mode_t)mode) < 0 && errno != EEXIST)
+			return err_set(err, -errno, "%s: cannot make the folder: %s", part, strerror(errno));
+	}
+	return 0;
+}
+
+int fs_open_dir(const char *path, bool make, struct err *err)
+{
+	int r = make ? fs_make_dirs(path, 0755, err) : 0;
+	if (r < 0)
+		return r;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? err_set(err, -errno, "%s: cannot open the folder: %s", path, strerror(errno)) : fd;
+}
+
+static int remove_children(int dir_fd, const char *name, unsigned depth);
+
+/* One entry; a folder with what is in it. Depth is that of our own folders, so 16 is ample. */
+static int remove_entry(int dir_fd, const char *name, unsigned depth)
+{
+	if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return -errno;
+	int r = remove_children(dir_fd, name, depth);
+	if (r == 0 && unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		r = -errno;
+	return r;
+}
+
+static int remove_children(int dir_fd, const char *name, unsigned depth)
+{
+	if (depth == 0)
+		return -ELOOP;
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	DIR *dir = fdopendir(fd);
+	if (!dir) {
+		(void)close(fd);
+		return -ENOMEM;
+	}
+	int r = 0;
+	for (struct dirent *e; r == 0 && (e = readdir(dir));) {
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			r = remove_entry(fd, e->d_name, depth - 1);
+	}
+	(void)closedir(dir);
+	return r;
+}
+
+int fs_remove_tree(int dir_fd, const char *name)
+{
+	return remove_entry(dir_fd, name, 16);
+}
