@@ -65,4 +65,4 @@ void buf_add_str(struct buf *buf, str s);
 /** Add formatted text, as printf. */
 void buf_printf(struct buf *buf, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-#define autobuf __attribute__((cleanup(buf_fini))) struct buf
+#define autobuf __attribute__((__cleanup__(buf_fini))) struct buf
