@@ -81,7 +81,7 @@ struct reader {
 	const char *source;              /* the text this code follows */
 	bool is_os;                      /* an OS package database; its patterns have `dir` and count for the scanned root only */
 	const struct pattern *patterns;  /* ended by an empty row */
-	const char *const *siblings;     /* names given on request, ended by NULL: exact, or "info" + "/" + "*" + a tail */
+	const char *const *siblings;     /* names given on request, ended by NULL: exact, or with one '*' for any bytes but '/': "*.md5sums" */
 	const char *const *well_known;   /* folders to look at even when they are outside the roots, ended by NULL */
 	uint64_t max_bytes;              /* a larger artefact is not read: the ledger says so */
 
@@ -123,10 +123,10 @@ bool inventory_is_metadata(str path);
 bool reader_may_see(const struct reader *reader, str name);
 
 /**
- * Read a whole artefact into the arena.
+ * Read a whole artefact into the arena, as long as it was when it was opened; shorter if it has shrunk.
  *
  * In:      max_bytes  most that is read
- * Out:     ret  arena
+ * Out:     ret  arena, a NUL follows
  * Returns: 0; -ERR_LIMIT when it is larger or the arena is full; -errno
  */
 int artefact_read_all(const struct artefact *artefact, struct arena *arena, uint64_t max_bytes, str *ret,
