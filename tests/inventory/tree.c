@@ -88,8 +88,8 @@ static int file_sibling(const struct artefact *artefact, str name, struct artefa
 	(void)snprintf(text, sizeof(text), STR_FMT, STR_ARG(name));
 	str dir = str_dirname(artefact->path);
 	int n = snprintf(path, sizeof(path), STR_FMT "/%s", STR_ARG(dir), text);
-	int r = file_open(
-	        file->tree, file->reader, file->dir_fd, text, (str){ path, (size_t)n }, ret);
+	int r = file_open(artefact->ops, file->tree, file->reader, file->dir_fd, text,
+	        (str){ path, (size_t)n }, ret);
 	file->tree->n_siblings += r == 0;
 	return r;
 }
