@@ -24,9 +24,15 @@ const struct ecosystem *ecosystem_find(str name);
 /** The language row for a package type ("pypi"); NULL if there is none. */
 const struct ecosystem *ecosystem_of_type(str type);
 
+/** As many names as any host has: enough room for ecosystem_of_host(). */
+#define ECOSYSTEM_HOST_MAX 16
+
 /**
  * The advisory ecosystems that speak about a host's OS packages, best first: Debian 12 gives
- * { "Debian:12" }, Ubuntu 22.04 gives { "Ubuntu:22.04:LTS", "Ubuntu:22.04" }.
+ * { "Debian:12" }, Ubuntu 22.04 gives { "Ubuntu:22.04:LTS", "Ubuntu:22.04" }. Each carries its release,
+ * unless the distribution has none: advisories are asked for by exactly these names, so that one without a
+ * release ("Alpine") speaks about no host. The paid streams (Ubuntu Pro, Red Hat's extended support) are not
+ * among them, and os-release's ID_LIKE is not asked: a derivative builds other versions.
  *
  * Out:     ret_names  arena strings, at most `max`
  * Returns: how many; 0 when the distribution or its release is unknown; -ERR_LIMIT when the arena is full

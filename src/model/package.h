@@ -49,10 +49,15 @@ bool package_is_os(const struct package *pkg);
 int package_order(const struct package *a, const struct package *b);
 
 /**
- * Write the package URL.
+ * Write the package URL in its canonical form.
+ *
+ * The colon is never percent-encoded, as clause 5.4 has it since ECMA-427; every byte but letters, digits
+ * and ".-_~" is, also one that is not UTF-8. The namespace of an OS package is os-release's ID, in rpm's
+ * "redhat" for rhel, "opensuse" and "suse" for their families; without an os-release there is none. An rpm's
+ * epoch is a qualifier; `upstream` is "source@version" where the source package differs.
  *
  * In:      host  whose os-release gives OS packages their namespace and `distro` qualifier
- * Out:     out   "pkg:deb/debian/zlib1g@1%3A1.2.13?arch=amd64&distro=debian-12"; appended
- * Source:  package-url/purl-spec, PURL-SPECIFICATION and PURL-TYPES
+ * Out:     out   "pkg:deb/debian/zlib1g@1:1.2.13?arch=amd64&distro=debian-12&upstream=zlib"; appended
+ * Source:  package-url/purl-spec, ECMA-427 clause 5 and the type definitions of deb, rpm, npm, pypi
  */
 void package_purl(const struct package *pkg, const struct host *host, struct buf *out);
