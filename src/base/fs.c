@@ -28,7 +28,8 @@ int fs_read(int dir_fd, const char *path, struct buf *out, struct err *err)
 		if (n == 0)
 			return 0;
 		if (room == 0)
-			return err_set(err, -ERR_LIMIT, "%s: larger than %zu bytes", path, out->max);
+			return err_set(
+			        err, -ERR_LIMIT, "%s: larger than %zu bytes", path, out->max);
 		out->n += (size_t)n;
 	}
 }
@@ -46,10 +47,11 @@ static int write_all(int fd, str bytes)
 	return 0;
 }
 
-static int write_and_rename(int dir_fd, const char *temp, const char *name, str bytes, unsigned mode)
+static int write_and_rename(
+        int dir_fd, const char *temp, const char *name, str bytes, unsigned mode)
 {
-	autoclose int fd = openat(dir_fd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-	        (mode_t)mode);
+	autoclose int fd = openat(
+	        dir_fd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
 	if (fd < 0)
 		return -errno;
 	int r = write_all(fd, bytes);
@@ -84,7 +86,8 @@ int fs_make_dirs(const char *path, unsigned mode, struct err *err)
 		memcpy(part, path, i);
 		part[i] = '\0';
 		if (mkdir(part, (mode_t)mode) < 0 && errno != EEXIST)
-			return err_set(err, -errno, "%s: cannot make the folder: %s", part, strerror(errno));
+			return err_set(err, -errno, "%s: cannot make the folder: %s", part,
+			        strerror(errno));
 	}
 	return 0;
 }
@@ -95,7 +98,9 @@ int fs_open_dir(const char *path, bool make, struct err *err)
 	if (r < 0)
 		return r;
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? err_set(err, -errno, "%s: cannot open the folder: %s", path, strerror(errno)) : fd;
+	return fd < 0 ? err_set(err, -errno, "%s: cannot open the folder: %s", path,
+	                        strerror(errno))
+	              : fd;
 }
 
 static int remove_children(int dir_fd, const char *name, unsigned depth);

@@ -18,8 +18,9 @@
 int fs_read(int dir_fd, const char *path, struct buf *out, struct err *err);
 
 /**
- * Replace a file so that a reader sees the old bytes or all the new ones, also after a crash: written
- * beside it, synced, renamed, folder synced. On failure the old file stands and nothing is left behind.
+ * Replace a file so that a reader sees the old bytes or all the new ones, also after a crash:
+ * written beside it, synced, renamed, folder synced. On failure the old file stands and nothing is
+ * left behind.
  *
  * In:      dir_fd, name  a file name inside dir_fd
  *          mode          permission bits of the new file
@@ -41,5 +42,6 @@ int fs_make_dirs(const char *path, unsigned mode, struct err *err);
  */
 int fs_open_dir(const char *path, bool make, struct err *err);
 
-/** Remove a file or a whole folder below dir_fd, following no link. Missing is success. Returns: 0; -errno */
+/** Remove a file or a whole folder below dir_fd, following no link. Missing is success. Returns: 0;
+ * -errno */
 int fs_remove_tree(int dir_fd, const char *name);

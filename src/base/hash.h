@@ -21,5 +21,6 @@ void hash_sha256_hex(str bytes, char ret_hex[SHA256_HEX_SIZE]);
  */
 int hash_sha256_fd(int fd, char ret_hex[SHA256_HEX_SIZE]);
 
-/** CRC-32 (IEEE 802.3, as zlib) of `bytes`, going on from `seed` (0 at first): finds damage, not forgery. */
+/** CRC-32 (IEEE 802.3, as zlib) of `bytes`, going on from `seed` (0 at first): finds damage, not
+ * forgery. */
 uint32_t hash_crc32(uint32_t seed, str bytes);

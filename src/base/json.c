@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The reader keeps no stack: the caller's own nesting of loops is the stack, and json_skip() needs only
- * a depth counter, because inside a skipped value brackets need to be balanced, not matched by kind: a
- * bit mask of open brackets (one bit a level, JSON_DEPTH_MAX levels) checks that too.
+ * The reader keeps no stack: the caller's own nesting of loops is the stack, and json_skip() needs
+ * only a depth counter, because inside a skipped value brackets need to be balanced, not matched by
+ * kind: a bit mask of open brackets (one bit a level, JSON_DEPTH_MAX levels) checks that too.
  */
 #include "base/json.h"
 
@@ -140,7 +140,8 @@ static bool simple_escape(char c, char *ret)
 	return true;
 }
 
-/* A decoded string is never longer than its escaped text: \uXXXX is 6 bytes for at most 3 (12 for 4). */
+/* A decoded string is never longer than its escaped text: \uXXXX is 6 bytes for at most 3 (12 for
+ * 4). */
 static bool decode(struct json *j, str text, str *ret)
 {
 	char *out = j->arena ? arena_alloc(j->arena, text.n + 1, 1) : NULL;

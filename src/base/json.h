@@ -5,8 +5,8 @@
  * JSON: a pull reader for hostile input and a streaming writer.
  *
  * The reader walks the text once and never builds a tree. Reading a value of another type than the
- * one found skips it and answers false, so a damaged field costs itself; text that is not JSON at all
- * is a sticky failure that json_finish() tells. Depth is limited to JSON_DEPTH_MAX.
+ * one found skips it and answers false, so a damaged field costs itself; text that is not JSON at
+ * all is a sticky failure that json_finish() tells. Depth is limited to JSON_DEPTH_MAX.
  *
  *     struct json j = JSON(bytes, &arena);
  *     str key;
@@ -56,7 +56,8 @@ struct json {
 /** The kind of the next value, without reading it. */
 enum json_kind json_peek(struct json *json);
 
-/** Enter an object: json_next_key() then yields its keys. False, and the value skipped, if it is none. */
+/** Enter an object: json_next_key() then yields its keys. False, and the value skipped, if it is
+ * none. */
 bool json_object_begin(struct json *json);
 
 /**
@@ -67,10 +68,12 @@ bool json_object_begin(struct json *json);
  */
 bool json_next_key(struct json *json, str *ret_key);
 
-/** Enter an array: json_next_element() then says whether one more follows. False as json_object_begin(). */
+/** Enter an array: json_next_element() then says whether one more follows. False as
+ * json_object_begin(). */
 bool json_array_begin(struct json *json);
 
-/** Is there one more element, which the caller reads or skips? False: the array is left, or failure. */
+/** Is there one more element, which the caller reads or skips? False: the array is left, or
+ * failure. */
 bool json_next_element(struct json *json);
 
 /**
@@ -102,7 +105,8 @@ static inline bool json_failed(const struct json *json)
 /**
  * End reading: the text must have been one whole value, with nothing but white space behind it.
  *
- * Returns: 0; -ERR_FORMAT with the byte offset and what was wrong; -ERR_LIMIT past the depth or arena
+ * Returns: 0; -ERR_FORMAT with the byte offset and what was wrong; -ERR_LIMIT past the depth or
+ * arena
  */
 int json_finish(struct json *json, struct err *err);
 
@@ -118,10 +122,16 @@ struct json_writer {
 #define JSON_WRITER(buffer, is_pretty)                                                             \
 	((struct json_writer){ .out = (buffer), .pretty = (is_pretty) })
 
-/** Open and close an object or an array. */
+/** Open an object; members follow, then json_write_object_end(). */
 void json_write_object(struct json_writer *w);
+
+/** Close the object opened last. */
 void json_write_object_end(struct json_writer *w);
+
+/** Open an array; values follow, then json_write_array_end(). */
 void json_write_array(struct json_writer *w);
+
+/** Close the array opened last. */
 void json_write_array_end(struct json_writer *w);
 
 /** Write a member's key; its value is the next thing written. */
@@ -136,7 +146,10 @@ void json_write_u64(struct json_writer *w, uint64_t v);
 /** Write a number with at most `decimals` digits behind the point, trailing zeros dropped. */
 void json_write_double(struct json_writer *w, double v, int decimals);
 
+/** Write true or false. */
 void json_write_bool(struct json_writer *w, bool v);
+
+/** Write null. */
 void json_write_null(struct json_writer *w);
 
 /** A key and a string, or null when `s.p` is NULL. */

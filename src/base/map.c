@@ -3,8 +3,8 @@
  * Open addressing over an array of entries, linear probing, at most half full.
  *
  * Keys come from hostile input: the hash is seeded with the random bytes that the kernel gives each
- * process (getauxval(3), AT_RANDOM), so that colliding keys cannot be prepared. The seed never shows in a
- * result, because entries are walked in order of insertion.
+ * process (getauxval(3), AT_RANDOM), so that colliding keys cannot be prepared. The seed never
+ * shows in a result, because entries are walked in order of insertion.
  */
 #include "base/map.h"
 
@@ -27,7 +27,8 @@ static uint64_t hash(str s)
 		uint64_t word = 0;
 		size_t n = s.n < 8 ? s.n : 8;
 		memcpy(&word, s.p, n);
-		__uint128_t product = (__uint128_t)(h ^ word ^ 0x9E3779B97F4A7C15u) * 0xE7037ED1A0B428DBu;
+		__uint128_t product =
+		        (__uint128_t)(h ^ word ^ 0x9E3779B97F4A7C15u) * 0xE7037ED1A0B428DBu;
 		h = (uint64_t)product ^ (uint64_t)(product >> 64);
 		s = str_skip(s, n);
 	}

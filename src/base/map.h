@@ -2,7 +2,8 @@
 #pragma once
 
 /**
- * map: byte strings to pointers, in an arena. Grows, never shrinks; keys keep the order of their insertion.
+ * map: byte strings to pointers, in an arena. Grows, never shrinks; keys keep the order of their
+ * insertion.
  */
 
 #include "base/arena.h"
@@ -24,8 +25,12 @@ struct map {
 };
 
 #define MAP(memory)                                                                                \
-	((struct map){                                                                             \
-	        .arena = (memory), .entries = NULL, .n = 0, .cap = 0, .slots = NULL, .n_slots = 0 })
+	((struct map){ .arena = (memory),                                                          \
+	        .entries = NULL,                                                                   \
+	        .n = 0,                                                                            \
+	        .cap = 0,                                                                          \
+	        .slots = NULL,                                                                     \
+	        .n_slots = 0 })
 
 /** The place of a key's value, or NULL if the key is not there. Valid until the next insertion. */
 void **map_find(const struct map *map, str key);
