@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "model/ecosystem.h"
 
 /* Real headers are a few kB; a licence's text or a thousand dependencies make 100 kB. */
 #define HEADER_MAX ((size_t)1 << 20)
@@ -170,25 +171,6 @@ static const char *fault_of(const struct field *field, str value)
 	return str_is_utf8(value) ? NULL : "is not UTF-8";
 }
 
-/* PEP 503: lower case, and every run of "-", "_" and "." is one "-". */
-static int normalise(str name, struct arena *arena, str *ret)
-{
-	char *p = arena_alloc(arena, name.n + 1, 1);
-	size_t n = 0;
-	if (!p)
-		return -ERR_LIMIT;
-	for (size_t i = 0; i < name.n; i++) {
-		char c = to_lower(name.p[i]);
-		bool is_separator = c == '-' || c == '_' || c == '.';
-		if (!is_separator)
-			p[n++] = c;
-		else if (n == 0 || p[n - 1] != '-')
-			p[n++] = '-';
-	}
-	*ret = (str){ p, n };
-	return 0;
-}
-
 static bool is_no_alnum(char c)
 {
 	return !is_alnum(c);
@@ -291,6 +273,7 @@ static void compare_folder(str path, str raw_name, struct package *pkg, struct b
 	if (stem.p[0] == '~') {
 		pkg->confidence = CONFIDENCE_LOW;
 		add_note(note, "left over from an uninstallation: its folder begins with ~");
+		return;
 	}
 	if (agrees(stem, raw_name, pkg->version))
 		return;
@@ -367,12 +350,22 @@ static void note_field(
 	sink->note(sink->ctx, field->line, text);
 }
 
+static void note_odd_lines(const struct sink *sink, const struct header *header)
+{
+	char text[80];
+	if (header->n_odd == 0)
+		return;
+	(void)snprintf(text, sizeof(text), "no 'Field: value', the first of %llu such lines",
+	        (unsigned long long)header->n_odd);
+	sink->note(sink->ctx, header->first_odd, text);
+}
+
 static int put_package(const struct artefact *artefact, const struct header *header, str name,
         str version, struct arena *arena, const struct sink *sink)
 {
 	struct package pkg = { .type = STR("pypi"), .version = version };
 	autobuf note = BUF(NOTE_MAX);
-	int r = normalise(name, arena, &pkg.name);
+	int r = ecosystem_normal_name(ecosystem_of_type(pkg.type), name, arena, &pkg.name);
 	if (r >= 0)
 		r = licence_of(header, arena, &pkg.licence);
 	if (r < 0)
@@ -433,8 +426,7 @@ static int read_metadata(const struct artefact *artefact, struct arena *arena,
 		return err_set(err, -ERR_FORMAT, "no 'Field: value' before the first empty line");
 	if (is_cut)
 		sink->note(sink->ctx, 0, "the header is longer than 1 MiB: the rest is not read");
-	if (header.n_odd > 0)
-		sink->note(sink->ctx, header.first_odd, "a line that is no 'Field: value'");
+	note_odd_lines(sink, &header);
 	return hand_over(artefact, &header, arena, sink, err);
 }
 
