@@ -275,8 +275,12 @@ static bool has_identity(struct job *job)
 		const struct value *v = &job->stanza.values[needed[i]];
 		if (v->is_set && !v->is_damaged && is_word((str){ v->text, v->n }))
 			continue;
-		note(job, job->stanza.line, "record %s %s: left out",
-		        v->is_set ? "has a damaged" : "lacks", field_names[needed[i]]);
+		str name = text_of(job, FIELD_PACKAGE);
+		note(job, job->stanza.line, "record %s" STR_FMT "%s%s %s: left out",
+		        is_word(name) ? "of " : "",
+		        STR_ARG(str_head(is_word(name) ? name : STR(""), 100)),
+		        is_word(name) ? " " : "", v->is_set ? "has a damaged" : "lacks",
+		        field_names[needed[i]]);
 		return false;
 	}
 	return true;
@@ -325,13 +329,17 @@ static void keep_value(struct job *job, enum field field, str text)
 	}
 	v->is_set = true;
 	text = str_trim(text);
-	if (job->status.is_cut || text.n > VALUE_MAX ||
-	        memchr(text.p ? text.p : "", '\0', text.n)) {
-		v->is_damaged = true;
-		note(job, job->status.number, "%s of %zu bytes or with a zero byte: not kept",
-		        field_names[field], text.n);
+	v->is_damaged = true;
+	if (job->status.is_cut || text.n > VALUE_MAX) {
+		note(job, job->status.number, "%s is %s%zu bytes long: not kept",
+		        field_names[field], job->status.is_cut ? "more than " : "", text.n);
 		return;
 	}
+	if (text.n > 0 && memchr(text.p, '\0', text.n)) {
+		note(job, job->status.number, "%s holds a zero byte: not kept", field_names[field]);
+		return;
+	}
+	v->is_damaged = false;
 	v->n = text.n;
 	if (text.n > 0)
 		memcpy(v->text, text.p, text.n);
