@@ -13,6 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
+/* With _FORTIFY_SOURCE glibc makes macros of these two for clang, which warns of poisoning a macro. */
+#undef sprintf
+#undef vsprintf
+
 #pragma GCC poison strcpy strcat strncpy strncat strtok sprintf vsprintf sscanf vsscanf
 #pragma GCC poison atoi atol atoll atof strtol strtoul strtoll strtoull gets
 #pragma GCC poison gmtime localtime mktemp tmpnam system popen

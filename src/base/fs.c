@@ -17,7 +17,8 @@ int fs_read(int dir_fd, const char *path, struct buf *out, struct err *err)
 		return err_set(err, -errno, "%s: cannot open: %s", path, strerror(errno));
 	for (;;) {
 		size_t room = out->max - out->n;
-		char probe, *at = room > 0 ? buf_reserve(out, room < 65536 ? room : 65536) : &probe;
+		char probe = 0,
+		     *at = room > 0 ? buf_reserve(out, room < 65536 ? room : 65536) : &probe;
 		if (!at)
 			return err_set(err, -ENOMEM, "%s: out of memory", path);
 		ssize_t n = read(fd, at, room > 65536 ? 65536 : room > 0 ? room : 1);

@@ -166,7 +166,7 @@ void json_write_double(struct json_writer *w, double v, int decimals)
 	size_t start = w->out->n;
 	buf_printf(w->out, "%.*f", decimals, v);
 	str text = str_skip(buf_str(w->out), start);
-	if (buf_failed(w->out) || !memchr(text.p, '.', text.n))
+	if (buf_failed(w->out) || text.n == 0 || !memchr(text.p, '.', text.n))
 		return;
 	while (w->out->p[w->out->n - 1] == '0')
 		w->out->n--;
