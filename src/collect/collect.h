@@ -2,7 +2,8 @@
 #pragma once
 
 /**
- * Collect: one inventory of one host. Joins the walk, the readers in their sandboxed processes, and ownership.
+ * Collect: one inventory of one host. Joins the walk, the readers in their sandboxed processes, and
+ * ownership.
  */
 
 #include "base/arena.h"
@@ -13,16 +14,18 @@
 
 /** What to look at. Zero is the default of every field but `root`. */
 struct collect_options {
-	const char *root;             /* folder taken as "/" */
-	const char *const *paths;     /* absolute inside the root; none: the deep-inspection roots */
+	const char *root;         /* folder taken as "/" */
+	const char *const *paths; /* absolute inside the root; none: the deep-inspection roots */
 	size_t n_paths;
 	const char *const *more_paths; /* --path: added to either */
 	size_t n_more_paths;
 	const char *const *excludes;
 	size_t n_excludes;
 	bool one_file_system;
-	unsigned n_threads; /* 0: one per CPU */
-	unsigned n_parsers; /* 0: one per CPU, at most 4 */
+	unsigned n_threads;    /* 0: one per CPU */
+	unsigned n_parsers;    /* 0: one per CPU, at most 4 */
+	uint64_t timeout_ms;   /* stop looking after so long, with a ledger entry; 0: never */
+	uint64_t max_packages; /* stop looking after so many, with a ledger entry; 0: no limit */
 
 	/** Called now and then for a progress line; may be NULL. */
 	void (*progress)(void *ctx, uint64_t directories, uint64_t files, uint64_t packages);
@@ -44,8 +47,8 @@ struct inventory {
  * Make an inventory.
  *
  * Out:     ret  caller releases, also after a failure
- * Returns: 0, also when the ledger has failures; -errno when the root cannot be opened or no process be made
- * Cost:    the whole scan; blocks
+ * Returns: 0, also when the ledger has failures; -errno when the root cannot be opened or no
+ * process be made Cost:    the whole scan; blocks
  */
 int collect_run(const struct collect_options *options, struct inventory *ret, struct err *err);
 
