@@ -116,6 +116,21 @@ ends 1 '0 passed, 1 failed, 0 skipped'
 says 'not finished after'
 
 project
+add itself high 'echo ok a; echo ok b; echo "skipped: c: no tool"; echo "2 passed, 0 failed, 1 skipped"'
+add all_skipped high 'echo "skipped: c: no tool"; echo "0 passed, 0 failed, 1 skipped"; exit 77'
+ends 0 '2 passed, 0 failed, 2 skipped'
+says 'skipped: high/itself: c: no tool'
+add itself_bad high 'echo ok a; echo FAILED b; echo "1 passed, 1 failed, 0 skipped"; exit 1'
+add itself_none high 'echo "0 passed, 0 failed, 0 skipped"'
+add itself_mute high 'echo "1 passed, 0 failed, 1 skipped"'
+add itself_died high 'echo "1 passed, 0 failed, 0 skipped"; exit 23'
+ends 1 '5 passed, 4 failed, 2 skipped'
+says 'failed: high/itself_bad: b: failed'
+says 'failed: high/itself_none: ran no case'
+says 'failed: high/itself_mute: 1 skipped, but only 0 say why'
+says 'failed: high/itself_died: fail, exit status 23'
+
+project
 echo "nonsense(" >>meson.build
 ends 1 '0 passed, 1 failed, 0 skipped'
 says 'failed: build'
