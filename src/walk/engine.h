@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * The inside of a running walk: what its threads share, and what each has for itself.
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/buf.h"
+#include "walk/offer.h"
+#include "walk/plan.h"
+#include "walk/queue.h"
+#include "walk/walk.h"
+
+/** One thread. All but the queue and the counts is its own. */
+struct worker {
+	_Alignas(64) struct queue queue;
+	atomic_ullong n_directories, n_files, n_offered;
+	struct walk *walk;
+	pthread_t thread;
+	unsigned index;
+	char *entries;    /* ENGINE_ENTRIES_BYTES: what getdents64 fills */
+	struct buf names; /* folders found in the folder that is being read */
+	struct buf path;  /* of that folder, as reported */
+	struct buf real;  /* the same without links, when that differs */
+};
+
+/** A walk. The plan and the options do not change after the start. */
+struct walk {
+	struct walk_options options;
+	struct plan plan;
+	struct worker *workers;
+	unsigned n_workers; /* that have buffers */
+	unsigned n_started; /* that have a thread */
+	unsigned max_open;  /* folders that may be kept open */
+	bool has_openat2;
+
+	struct offers offers;
+	pthread_mutex_t skip_lock; /* over calls of options.skip */
+
+	atomic_uint n_refs;      /* walk_free() and every file that is not freed */
+	atomic_uint n_open;      /* folders kept open */
+	atomic_ullong n_pending; /* folders found and not yet read */
+	atomic_size_t next_start;
+	atomic_bool is_stopped;
+
+	pthread_mutex_t idle_lock; /* over sleeping and waking */
+	pthread_cond_t has_work;
+	atomic_uint n_idle;
+};
+
+/** Bytes that one getdents64 call may fill. */
+#define ENGINE_ENTRIES_BYTES (32u << 10)
+
+/** Names of folders, in bytes, after which the reading of a huge folder pauses until those are
+ * done. */
+#define ENGINE_NAMES_MAX_BYTES (1u << 20)
+
+/** Longest path that is built: WALK_DEPTH_MAX names of NAME_MAX below the longest root. */
+#define ENGINE_PATH_MAX_BYTES (2u << 20)
+
+/** Read one folder: offer what is wanted, queue the folders in it. The job's references are used
+ * up. */
+void visit(struct worker *worker, const struct job *job);
+
+/** Tell the caller of something left out. In: path  as reported; "" for the root folder */
+void engine_skip(struct walk *walk, enum walk_skip kind, str path, const char *reason);
+
+/** Queue a batch of `n` folders on a thread's own queue and wake a thread that sleeps. Returns: 0;
+ * -ENOMEM */
+int engine_push(struct worker *worker, const struct batch *batch, size_t n);
+
+/** Make a file's record. In: fd, dir taken over; path copied. Returns: caller frees; NULL, nothing
+ * taken over */
+struct walk_file *engine_file_new(struct walk *walk, struct walk_dir *dir, str path, int fd);
