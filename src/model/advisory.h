@@ -2,8 +2,8 @@
 #pragma once
 
 /**
- * advisory: what one source says of one vulnerability. Plain values; strings live where the call that
- * yields them says.
+ * advisory: what one source says of one vulnerability. Plain values; strings live where the call
+ * that yields them says.
  */
 
 #include "base/str.h"
@@ -49,9 +49,10 @@ struct advisory_severity {
 /** One record without what it affects. */
 struct advisory {
 	str id, source;
-	str title;     /* summary; may be empty */
-	str details;   /* may be empty */
-	str published, modified, withdrawn; /* RFC 3339 as written; empty when the record has none */
+	str title;   /* summary; may be empty */
+	str details; /* may be empty */
+	str published, modified,
+	        withdrawn; /* RFC 3339 as written; empty when the record has none */
 	const str *aliases;
 	size_t n_aliases;
 	const str *upstream;

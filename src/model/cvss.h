@@ -2,7 +2,8 @@
 #pragma once
 
 /**
- * CVSS: base (and temporal, environmental, supplemental where given) scores of vectors v2.0 to v4.0.
+ * CVSS: base (and temporal, environmental, supplemental where given) scores of vectors v2.0 to
+ * v4.0.
  */
 
 #include "base/err.h"

@@ -2,7 +2,8 @@
 #pragma once
 
 /**
- * ledger: what was not looked at, or not understood, and why. Nothing is dropped without an entry here.
+ * ledger: what was not looked at, or not understood, and why. Nothing is dropped without an entry
+ * here.
  */
 
 #include "base/arena.h"
@@ -17,8 +18,8 @@ enum skip_kind {
 
 /** One reason at one path. */
 struct skip {
-	str path;    /* absolute inside the root, any bytes; empty when it is about the whole run */
-	str reason;  /* a sentence without a full stop */
+	str path;   /* absolute inside the root, any bytes; empty when it is about the whole run */
+	str reason; /* a sentence without a full stop */
 	uint64_t count; /* how often */
 	enum skip_kind kind;
 };
@@ -28,8 +29,8 @@ struct ledger {
 	struct arena *arena;
 	struct skip *entries;
 	size_t n, cap;
-	uint64_t n_failures;  /* sum of `count` over SKIP_FAILURE */
-	uint64_t n_unlisted;  /* skips past LEDGER_MAX, in the last entry */
+	uint64_t n_failures; /* sum of `count` over SKIP_FAILURE */
+	uint64_t n_unlisted; /* skips past LEDGER_MAX, in the last entry */
 };
 
 /** Most entries listed one by one; what comes after is counted in one entry that says so. */

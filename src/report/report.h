@@ -20,15 +20,16 @@ struct report_database {
 	struct report_source {
 		str name, newest, licence;
 		uint64_t n_records;
-	} *sources;
+	} * sources;
 	size_t n_sources;
 };
 
 /** Everything that a report can show. Borrows all of it. */
 struct report {
 	const char *tool_version;
-	const char *detection;  /* "strict" or "evidence", as asked for */
-	const char *remarks[16]; /* sentences that must not be missed: data that do not cover the release, ... ; NULL ends them */
+	const char *detection;   /* "strict" or "evidence", as asked for */
+	const char *remarks[16]; /* sentences that must not be missed: data that do not cover the
+	                            release, ... ; NULL ends them */
 	const struct host *host;
 	const struct report_database *database; /* NULL for an inventory */
 	const struct package *packages;
