@@ -13,7 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* With _FORTIFY_SOURCE glibc makes macros of these two for clang, which warns of poisoning a macro. */
+/* With _FORTIFY_SOURCE glibc makes macros of these two for clang, which warns of poisoning a macro.
+ */
 #undef sprintf
 #undef vsprintf
 
