@@ -2,8 +2,13 @@
 #pragma once
 
 /**
- * Sandbox: what each process of Sonde may do. One row per role in roles.c; docs/privileges.md is the page.
+ * Sandbox: what each process of Sonde may do. One row per role in roles.c; docs/privileges.md is
+ * the page.
  */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -12,14 +17,57 @@ enum role {
 	ROLE_PARSER, /* reads descriptors it is given and talks on one socket; opens nothing */
 };
 
+/** How a call's arguments are restricted. */
+enum call_limit {
+	CALL_ANY,        /* not */
+	CALL_NO_PATH,    /* fstatat with AT_EMPTY_PATH: of a descriptor */
+	CALL_NO_EXEC,    /* memory that is not executable */
+	CALL_FD_FLAGS,   /* fcntl: a descriptor's flags only */
+	CALL_OWN_SIGNAL, /* tgkill: this process only */
+};
+
+/** One system call that a role may make. */
+struct role_call {
+	int number; /* as libseccomp has it: negative on a machine that lacks the call */
+	const char *name;
+	enum call_limit limit;
+	const char *why;
+};
+
+/** One role: the row of a table. All texts are static. */
+struct role_row {
+	enum role role;
+	const char *name, *does;
+	const char *user, *files, *network; /* for people */
+	uint64_t memory_bytes;              /* address space */
+	unsigned n_descriptors;
+	const struct role_call *calls;
+	size_t n_calls;
+};
+
+/** The row of a role. Static. */
+const struct role_row *sandbox_role(enum role role);
+
+/** What a restriction means, for people; empty for CALL_ANY. Static. */
+const char *sandbox_limit_text(enum call_limit limit);
+
+/** Is this a build in which the filter works? False under a sanitizer. */
+bool sandbox_has_filter(void);
+
 /**
  * Give up everything that the role does not need; there is no way back.
  *
- * As root the process first becomes nobody. Then, as any user: no new privileges, no core dump, no
- * children, no file growth, and a seccomp filter that kills the process on any other call. A build
- * with a sanitizer leaves the filter out, because the sanitizer's own reporting needs more calls.
+ * As root the process first becomes nobody, without a group and without a capability; where a user
+ * namespace knows no nobody, it stays the namespace's root without a capability. Then, as any user:
+ * no new privileges, no core dump, no tracing, no children, no file growth, no file at all where
+ * the kernel has Landlock, death with the thread that made the process, and a seccomp filter that
+ * kills the process on any call that is not in the role's row. A build with a sanitizer leaves out
+ * the filter and the limits on memory, tracing and children, because the sanitizer's own reporting
+ * needs them.
  *
- * Returns: 0; -errno; nothing may be parsed after a failure
- * Threads: before any other thread of this process exists
+ * Out:     err  what could not be given up, and why
+ * Returns: 0; -EPERM, -ENOSYS, -EINVAL and other -errno, for example where a container's own filter
+ * refuses: nothing may be parsed after a failure Threads: before any other thread of this process
+ * exists
  */
 int sandbox_enter(enum role role, struct err *err);
