@@ -15,25 +15,25 @@
 
 /** What a match gives. Initialise with zero; release with match_result_fini(). */
 struct match_result {
-	struct arena arena;         /* holds everything below */
-	struct finding *findings;   /* sorted: severity and score falling, then id, package, path */
+	struct arena arena;       /* holds everything below */
+	struct finding *findings; /* sorted: severity and score falling, then id, package, path */
 	size_t n_findings;
 	struct finding *suppressed; /* the same, each with its `suppressed` sentence */
 	size_t n_suppressed;
-	uint64_t n_compared;        /* packages that an ecosystem of the data could judge */
+	uint64_t n_compared; /* packages that an ecosystem of the data could judge */
 };
 
 /**
  * Match the packages of one host.
  *
  * In:      packages  borrowed by the findings: must outlive them
- *          ledger    takes what could not be judged: a version its scheme does not know, a release that no
- *                    source covers, a package type without an ecosystem
+ *          ledger    takes what could not be judged: a version its scheme does not know, a
+ *                    release that no source covers, a package type without an ecosystem
  * Out:     ret       caller releases, also after a failure
  * Returns: 0; -ERR_FORMAT when the database is damaged; -ERR_LIMIT
  */
-int match_host(struct vulndb *db, const struct host *host, const struct package *packages, size_t n_packages,
-        struct ledger *ledger, struct match_result *ret, struct err *err);
+int match_host(struct vulndb *db, const struct host *host, const struct package *packages,
+        size_t n_packages, struct ledger *ledger, struct match_result *ret, struct err *err);
 
 /** Release. A zeroed result is a no-op. */
 void match_result_fini(struct match_result *result);
@@ -57,9 +57,9 @@ struct verdict_detail {
  *
  * In:      scheme_name  row of version/schemes.def for ECOSYSTEM ranges
  *          arena        takes the detail
- * Out:     ret_detail   written for VERDICT_YES only
- * Source:  OSV schema 1.7, "Evaluation"; events are sorted first, "introduced: 0" is before every version,
- *          ranges and `versions` are a union
+ * Out:     ret_detail   written for VERDICT_YES only; all empty when the arena is full
+ * Source:  OSV schema 1.7, "Evaluation": events are sorted first, "introduced: 0" is before every
+ *          version, ranges and `versions` are a union
  */
-enum verdict match_judge(const char *scheme_name, const struct advisory_affected *affected, str version,
-        struct arena *arena, struct verdict_detail *ret_detail);
+enum verdict match_judge(const char *scheme_name, const struct advisory_affected *affected,
+        str version, struct arena *arena, struct verdict_detail *ret_detail);

@@ -114,6 +114,7 @@ const struct scheme scheme_npm = {
 	.name = "npm",
 	.title = "npm",
 	.source = "Semantic Versioning 2.0.0, item 11; node-semver 7, README \"Versions\"",
+	.wider = "semver", /* "fixed": "2" */
 	.compare = compare,
 	.is_valid = is_valid,
 };
