@@ -4,10 +4,11 @@
 /**
  * Vulnerability database: compiled from the feed store, read by matching.
  *
- * A folder with one immutable SQLite file per source and a manifest that names each with its SHA-256.
- * The manifest is replaced last and by rename, so a reader sees the old data or the new, never a mixture.
- * A file that is not what the manifest says is an error sentence at open or verify, never a wrong answer:
- * what was verified is remembered by (inode, size, mtime, ctime), and anything else is hashed again.
+ * A folder with one immutable SQLite file per source and a manifest that names each with its
+ * SHA-256. The manifest is replaced last and by rename, so a reader sees the old data or the new,
+ * never a mixture. A file that is not what the manifest says is an error sentence at open or
+ * verify, never a wrong answer: what was verified is remembered by (inode, size, mtime, ctime), and
+ * anything else is hashed again.
  */
 
 #include "base/arena.h"
@@ -18,10 +19,10 @@ struct vulndb;
 
 /** One source of a database. Strings borrow from the database. */
 struct vulndb_source {
-	str name;     /* "osv/PyPI", "epss", "kev" */
-	str kind;     /* row of feeds.def: "osv" */
-	str newest;   /* newest `modified` of its records, RFC 3339; empty when it has none */
-	str licence;  /* what the source may be used for, and whom to name */
+	str name;           /* "osv/PyPI", "epss", "kev" */
+	str kind;           /* row of feeds.def: "osv" */
+	str newest;         /* newest `modified` of its records, RFC 3339; empty when it has none */
+	str licence;        /* what the source may be used for, and whom to name */
 	uint64_t n_records; /* usable records */
 	uint64_t n_left_out;
 	str file, sha256;
@@ -43,7 +44,8 @@ void vulndb_close(struct vulndb *db);
 /** SHA-256 over everything the manifest names: names the data in reports. Borrows, hexadecimal. */
 str vulndb_digest(const struct vulndb *db);
 
-/** The newest `modified` of all inputs, RFC 3339: the date of the data, not of the build. Borrows. */
+/** The newest `modified` of all inputs, RFC 3339: the date of the data, not of the build. Borrows.
+ */
 str vulndb_built_at(const struct vulndb *db);
 
 /** The sources, sorted by name. Borrows. */
@@ -51,6 +53,9 @@ const struct vulndb_source *vulndb_sources(const struct vulndb *db, size_t *ret_
 
 /** Does any source say anything about this ecosystem, release included ("Debian:12")? */
 bool vulndb_covers(const struct vulndb *db, str ecosystem);
+
+/** How many affected packages all sources together name for an ecosystem, release included. */
+uint64_t vulndb_coverage(const struct vulndb *db, str ecosystem);
 
 /**
  * Everything that is said to affect a package.
@@ -64,17 +69,17 @@ int vulndb_affecting(struct vulndb *db, str ecosystem, str name, struct arena *a
         const struct advisory_affected **ret, size_t *ret_count, struct err *err);
 
 /**
- * Every record that names an id: as its own id, an alias, or its upstream (or `related`, for sources
- * that use it so).
+ * Every record that names an id: as its own id, an alias, or its upstream (or `related`, for
+ * sources that use it so).
  *
- * Out:     ret, ret_count  arena; ordered by source and id
- * Returns: 0; -ERR_FORMAT; -ERR_LIMIT
+ * Out:     ret, ret_count  arena; ordered by source and id; `details` and `references` are empty
+ * here: they are packed, and vulndb_record() unpacks them Returns: 0; -ERR_FORMAT; -ERR_LIMIT
  */
 int vulndb_naming(struct vulndb *db, str id, struct arena *arena, const struct advisory **ret,
         size_t *ret_count, struct err *err);
 
 /**
- * One record.
+ * One record, whole.
  *
  * Returns: 0; -ENOENT; -ERR_FORMAT; -ERR_LIMIT
  */
@@ -97,24 +102,25 @@ int vulndb_is_kev(struct vulndb *db, str cve, struct err *err);
  * Out:     told  called once per file with its result; may be NULL
  * Returns: 0; -ENOENT; -ERR_FORMAT when anything is wrong
  */
-int vulndb_verify(const char *dir, void (*told)(void *ctx, const char *file, const char *problem), void *ctx,
-        struct err *err);
+int vulndb_verify(const char *dir, void (*told)(void *ctx, const char *file, const char *problem),
+        void *ctx, struct err *err);
 
 /** Why a record was not used. The names are in reason_name(); there is no "other". */
 enum reason {
 	REASON_USED,
-	REASON_NOT_JSON,        /* the text is not JSON, or not an object */
-	REASON_NO_ID,           /* no usable `id` */
+	REASON_NOT_JSON, /* the text is not JSON, or not an object */
+	REASON_NO_ID,    /* no usable `id` */
 	REASON_WITHDRAWN,
-	REASON_MALICIOUS,       /* a MAL- record: a class of its own, not imported yet */
-	REASON_NO_PACKAGE,      /* nothing in `affected` names a package */
-	REASON_ONLY_GIT,        /* its packages have only GIT ranges and no versions */
-	REASON_NO_RANGE,        /* its packages have neither ranges nor versions */
-	REASON_BAD_EVENT,       /* its ranges have no usable event */
-	REASON_TOO_LARGE,       /* larger than the limits of docs/vulndb-format.md */
-	REASON_DUPLICATE,       /* the same id stands earlier in the same source */
-	REASON_UNREADABLE,      /* the zip's entry is damaged, encrypted or of an unknown method */
-	REASON_BAD_ROW,         /* a line of a table (EPSS) or an entry of a list (KEV) that is not what it should be */
+	REASON_MALICIOUS,  /* a MAL- record: a class of its own, not imported yet */
+	REASON_NO_PACKAGE, /* nothing in `affected` names a package */
+	REASON_ONLY_GIT,   /* its packages have only GIT ranges and no versions */
+	REASON_NO_RANGE,   /* its packages have neither ranges nor versions */
+	REASON_BAD_EVENT,  /* its ranges have no usable event */
+	REASON_TOO_LARGE,  /* larger than the limits of docs/vulndb-format.md */
+	REASON_DUPLICATE,  /* the same id stands earlier in the same source */
+	REASON_UNREADABLE, /* the zip's entry is damaged, encrypted or of an unknown method */
+	REASON_BAD_ROW, /* a line of a table (EPSS) or an entry of a list (KEV) that is not what it
+	                   should be */
 	REASON_COUNT,
 };
 
@@ -125,14 +131,16 @@ const char *reason_name(enum reason reason);
 struct import_result {
 	char source[128];
 	uint64_t n_records, by_reason[REASON_COUNT];
-	uint64_t n_bytes; /* of text read, decompressed */
-	char problem[248]; /* why the source could not be imported at all; empty when it was: the old one stands */
+	uint64_t n_bytes;  /* of text read, decompressed */
+	char problem[248]; /* why the source could not be imported at all; empty when it was: the
+	                      old one stands */
 };
 
 /** What an import tells while it works. Called from one thread at a time; any entry may be NULL. */
 struct import_listener {
 	void (*source)(void *ctx, const struct import_result *result);
-	/** One record that was left out or oddly used: "osv/PyPI", "PYSEC-2021-1.json", "withdrawn". */
+	/** One record that was left out or oddly used: "osv/PyPI", "PYSEC-2021-1.json",
+	 * "withdrawn". */
 	void (*record)(void *ctx, const char *source, const char *record, const char *what);
 	/** A file below a given folder that is no feed we know. */
 	void (*ignored)(void *ctx, const char *path, const char *why);
@@ -144,12 +152,12 @@ struct import_listener {
  * Normalise published feeds into the feed store.
  *
  * In:      paths      files and folders: a folder of <Ecosystem>/all.zip, one zip, loose JSON, EPSS
- *                     (epss_scores-*.csv[.gz]), KEV (known_exploited_vulnerabilities.json), or a folder of these
- *          feed_dir   the store; made when missing; one file per source, replaced atomically
+ *                     (epss_scores-*.csv[.gz]), KEV (known_exploited_vulnerabilities.json), or a
+ * folder of these feed_dir   the store; made when missing; one file per source, replaced atomically
  *          n_threads  0: one per CPU
- * Returns: 0 when at least one source was imported; -ENOENT when nothing in `paths` is a feed; -ERR_FORMAT when
- *          every source found was unusable; -errno (a full disk: the old files stand)
- * Cost:    one pass over the text; sources in parallel
+ * Returns: 0 when at least one source was imported; -ENOENT when nothing in `paths` is a feed;
+ * -ERR_FORMAT when every source found was unusable; -errno (a full disk: the old files stand) Cost:
+ * one pass over the text; sources in parallel
  */
 int feed_import(const char *const *paths, size_t n_paths, const char *feed_dir, unsigned n_threads,
         const struct import_listener *listener, struct err *err);
@@ -165,12 +173,12 @@ int vulndb_build(const char *feed_dir, const char *db_dir, unsigned n_threads,
 
 /** One kind of feed: a row of feeds.def. Every field is static. */
 struct feed_info {
-	const char *name;    /* "osv" */
+	const char *name; /* "osv" */
 	const char *title;
-	const char *url;     /* where it is published; "{ECOSYSTEM}" stands for each of `list_url` */
+	const char *url; /* where it is published; "{ECOSYSTEM}" stands for each of `list_url` */
 	const char *list_url; /* a text file with one ecosystem a line; NULL for a single file */
 	const char *licence;
-	const char *format;  /* the document its importer follows */
+	const char *format; /* the document its importer follows */
 };
 
 /** The rows of feeds.def, for `db update` and `db licenses`. */

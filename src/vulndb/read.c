@@ -1,0 +1,629 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A source's file is opened when it is first needed: a host asks for few ecosystems of many. Rows
+ * are copied to the caller's arena before they are taken apart, so that results outlive the
+ * statement.
+ */
+#include "vulndb/vulndb.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <zstd.h>
+
+#include "base/cleanup.h"
+#include "base/fs.h"
+#include "vulndb/cve.h"
+#include "vulndb/encode.h"
+#include "vulndb/filter.h"
+#include "vulndb/format.h"
+#include "vulndb/manifest.h"
+#include "vulndb/readers.h"
+#include "vulndb/row.h"
+#include "vulndb/sql.h"
+#include "vulndb/verify.h"
+
+#define MANIFEST_MEMORY ((size_t)256 << 20)
+#define FILTER_MEMORY ((size_t)512 << 20)
+
+/* The statements of a source; which ones it has depends on its kind. */
+enum query {
+	QUERY_PACKAGE,
+	QUERY_NAME,
+	QUERY_RECORD,
+	QUERY_FILTER,
+	QUERY_PAGE,
+	QUERY_COUNT,
+};
+
+static const char *const queries[QUERY_COUNT] = {
+	[QUERY_PACKAGE] = "SELECT key, value FROM package WHERE key = ?1",
+	[QUERY_NAME] = "SELECT key, value FROM name WHERE key = ?1",
+	[QUERY_RECORD] = "SELECT n, value FROM record WHERE n = ?1",
+	[QUERY_FILTER] = "SELECT n, value FROM filter WHERE n = ?1",
+	[QUERY_PAGE] = "SELECT n, value FROM page WHERE n <= ?1 ORDER BY n DESC LIMIT 1",
+};
+
+/* One source, opened or not. */
+struct reader {
+	const struct manifest_source *source;
+	struct file_mark mark;
+	bool is_osv;
+	char path[PATH_MAX];
+	sqlite3 *sql;
+	sqlite3_stmt *stmts[QUERY_COUNT];
+	str filter; /* the database's arena; empty until it is needed */
+};
+
+struct vulndb {
+	char dir[PATH_MAX];
+	int dir_fd, lock_fd;
+	struct arena arena, filters;
+	struct manifest manifest;
+	struct vulndb_source *sources;
+	struct reader *readers;
+	char last_ecosystem[ECOSYSTEM_MAX_BYTES + 1]; /* whose sources are in `covering` */
+	size_t *covering, n_covering;
+};
+
+void vulndb_close(struct vulndb *db)
+{
+	if (!db)
+		return;
+	for (size_t i = 0; db->readers && i < db->manifest.n_sources; i++)
+		sql_close(db->readers[i].sql);
+	free(db->readers);
+	free(db->covering);
+	arena_fini(&db->arena);
+	arena_fini(&db->filters);
+	if (db->dir_fd >= 0)
+		(void)close(db->dir_fd);
+	if (db->lock_fd >= 0)
+		(void)close(db->lock_fd);
+	free(db);
+}
+
+static uint64_t sum_left_out(const struct manifest_source *source)
+{
+	uint64_t n = 0;
+	for (size_t i = 0; i < REASON_COUNT; i++)
+		n += i == REASON_USED ? 0 : source->by_reason[i];
+	return n;
+}
+
+static int make_readers(struct vulndb *db, const struct file_mark *marks, struct err *err)
+{
+	size_t n = db->manifest.n_sources;
+	db->sources = arena_alloc(&db->arena, n, sizeof(*db->sources));
+	db->readers = calloc(n + 1, sizeof(*db->readers));
+	db->covering = calloc(n + 1, sizeof(*db->covering));
+	if (!db->sources || !db->readers || !db->covering)
+		return err_set(err, -ENOMEM, "%s: out of memory", db->dir);
+	for (size_t i = 0; i < n; i++) {
+		const struct manifest_source *source = &db->manifest.sources[i];
+		struct reader *reader = &db->readers[i];
+		db->sources[i] = (struct vulndb_source){ .name = source->name,
+			.kind = source->kind,
+			.newest = source->newest,
+			.licence = source->licence,
+			.n_records = source->by_reason[REASON_USED],
+			.n_left_out = sum_left_out(source),
+			.file = source->file,
+			.sha256 = source->sha256 };
+		reader->source = source;
+		reader->mark = marks[i];
+		reader->is_osv = str_eq(source->kind, STR("osv"));
+		int length = snprintf(reader->path, sizeof(reader->path), "%s/" STR_FMT, db->dir,
+		        STR_ARG(source->file));
+		if (length < 0 || (size_t)length >= sizeof(reader->path))
+			return err_set(err, -ENAMETOOLONG, "%s: path too long", db->dir);
+	}
+	return 0;
+}
+
+static int open_folder(struct vulndb *db, const char *dir, struct err *err)
+{
+	struct file_mark *marks = NULL;
+	if (!realpath(dir, db->dir))
+		return err_set(err, -errno, "%s: %s", dir,
+		        errno == ENOENT ? "no vulnerability database there" : strerror(errno));
+	db->dir_fd = fs_open_dir(db->dir, false, err);
+	if (db->dir_fd < 0)
+		return db->dir_fd;
+	db->lock_fd = readers_lock(db->dir_fd, false);
+	int r = verify_read_manifest(db->dir_fd, dir, &db->arena, &db->manifest, err);
+	if (r == 0)
+		r = verify_files(db->dir_fd, &db->manifest, &db->arena, &marks, err);
+	return r < 0 ? r : make_readers(db, marks, err);
+}
+
+int vulndb_open(const char *dir, struct vulndb **ret, struct err *err)
+{
+	struct vulndb *db = calloc(1, sizeof(*db));
+	if (!db)
+		return err_set(err, -ENOMEM, "%s: out of memory", dir);
+	db->dir_fd = -1;
+	db->lock_fd = -1;
+	db->arena = ARENA(MANIFEST_MEMORY);
+	db->filters = ARENA(FILTER_MEMORY);
+	int r = open_folder(db, dir, err);
+	if (r < 0) {
+		vulndb_close(db);
+		return r;
+	}
+	*ret = db;
+	return 0;
+}
+
+str vulndb_digest(const struct vulndb *db)
+{
+	return str_from_c(db->manifest.digest);
+}
+
+str vulndb_built_at(const struct vulndb *db)
+{
+	return db->manifest.built_at;
+}
+
+const struct vulndb_source *vulndb_sources(const struct vulndb *db, size_t *ret_count)
+{
+	*ret_count = db->manifest.n_sources;
+	return db->sources;
+}
+
+static uint64_t coverage_in(const struct manifest_source *source, str ecosystem)
+{
+	size_t low = 0, high = source->n_ecosystems;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int c = str_cmp(source->ecosystems[middle].name, ecosystem);
+		if (c == 0)
+			return source->ecosystems[middle].n;
+		if (c < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return 0;
+}
+
+uint64_t vulndb_coverage(const struct vulndb *db, str ecosystem)
+{
+	uint64_t n = 0;
+	for (size_t i = 0; i < db->manifest.n_sources; i++)
+		n += coverage_in(&db->manifest.sources[i], ecosystem);
+	return n;
+}
+
+bool vulndb_covers(const struct vulndb *db, str ecosystem)
+{
+	return vulndb_coverage(db, ecosystem) > 0;
+}
+
+static int row_damaged(const struct reader *reader, struct err *err)
+{
+	return err_set(
+	        err, -ERR_FORMAT, "%s: a row is damaged: build the database again", reader->path);
+}
+
+static int out_of_memory(const struct reader *reader, struct err *err)
+{
+	return err_set(err, -ERR_LIMIT, STR_FMT ": the answer is larger than it may be",
+	        STR_ARG(reader->source->name));
+}
+
+/* The statement, its source opened first if need be. */
+static int statement(struct vulndb *db, struct reader *reader, enum query query, sqlite3_stmt **ret,
+        struct err *err)
+{
+	if (!reader->sql) {
+		struct file_mark mark;
+		if (file_mark_read(db->dir_fd,
+		            reader->source->file.p ? strrchr(reader->path, '/') + 1 : "",
+		            &mark) < 0 ||
+		        !file_mark_eq(&mark, &reader->mark))
+			return err_set(err, -ERR_FORMAT,
+			        "%s: it was changed or removed since it was opened", reader->path);
+		int r = sql_open(reader->path, &reader->sql, err);
+		if (r < 0)
+			return r;
+	}
+	if (!reader->stmts[query]) {
+		int r = sql_prepare(
+		        reader->sql, reader->path, queries[query], &reader->stmts[query], err);
+		if (r < 0)
+			return r;
+	}
+	*ret = reader->stmts[query];
+	return 0;
+}
+
+/*
+ * Run a statement whose key is bound: at most one row, checked and copied to the arena.
+ * Returns 1, 0 for no row, or a failure.
+ */
+static int step(struct reader *reader, sqlite3_stmt *stmt, struct arena *arena, str *ret_value,
+        struct err *err)
+{
+	int code = sqlite3_step(stmt);
+	int r = 0;
+	if (code == SQLITE_ROW) {
+		bool is_number = sqlite3_column_type(stmt, 0) == SQLITE_INTEGER;
+		struct row_number number = row_number(sqlite3_column_int64(stmt, 0));
+		str key = row_number_str(&number), value;
+		if (!is_number) {
+			key.p = sqlite3_column_blob(stmt, 0);
+			key.n = (size_t)sqlite3_column_bytes(stmt, 0);
+		}
+		str blob = { sqlite3_column_blob(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1) };
+		if (!blob.p || !row_open(key, blob, &value))
+			r = row_damaged(reader, err);
+		else
+			r = arena_copy(arena, value, ret_value) < 0 ? out_of_memory(reader, err)
+			                                            : 1;
+	} else if (code != SQLITE_DONE) {
+		r = sql_failure(reader->sql, reader->path, err);
+	}
+	(void)sqlite3_reset(stmt);
+	return r;
+}
+
+static int find_bytes(struct vulndb *db, struct reader *reader, enum query query, str key,
+        struct arena *arena, str *ret_value, struct err *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int r = statement(db, reader, query, &stmt, err);
+	if (r < 0)
+		return r;
+	if (sqlite3_bind_blob64(stmt, 1, key.n ? key.p : "", key.n, SQLITE_STATIC) != SQLITE_OK)
+		return sql_failure(reader->sql, reader->path, err);
+	return step(reader, stmt, arena, ret_value, err);
+}
+
+static int find_number(struct vulndb *db, struct reader *reader, enum query query, int64_t key,
+        struct arena *arena, str *ret_value, struct err *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int r = statement(db, reader, query, &stmt, err);
+	if (r < 0)
+		return r;
+	if (sqlite3_bind_int64(stmt, 1, key) != SQLITE_OK)
+		return sql_failure(reader->sql, reader->path, err);
+	return step(reader, stmt, arena, ret_value, err);
+}
+
+/* The sources that speak of an ecosystem; asked for the same one many times in a row. */
+static void select_covering(struct vulndb *db, str ecosystem)
+{
+	if (ecosystem.n > 0 && str_eq(str_from_c(db->last_ecosystem), ecosystem))
+		return;
+	db->n_covering = 0;
+	for (size_t i = 0; i < db->manifest.n_sources; i++) {
+		if (coverage_in(&db->manifest.sources[i], ecosystem) > 0)
+			db->covering[db->n_covering++] = i;
+	}
+	size_t n = ecosystem.n < sizeof(db->last_ecosystem) ? ecosystem.n : 0;
+	if (n > 0)
+		memcpy(db->last_ecosystem, ecosystem.p, n);
+	db->last_ecosystem[n] = '\0';
+}
+
+/* A row of `package` being taken apart. */
+struct package_row {
+	struct reader *reader;
+	str value;
+};
+
+static int decode_package(const struct package_row *row, str ecosystem, str name,
+        struct arena *arena, struct advisory_affected *ret, struct err *err)
+{
+	struct cursor in = CURSOR(row->value);
+	size_t n = decode_count(&in);
+	for (size_t i = 0; i < n; i++) {
+		str record = decode_text(&in), package = decode_text(&in), body = decode_text(&in);
+		ret[i] = (struct advisory_affected){ .record = record,
+			.source = row->reader->source->name,
+			.ecosystem = ecosystem,
+			.package = package.n > 0 ? package : name };
+		int r = cursor_failed(&in) ? -ERR_FORMAT : decode_body(body, arena, &ret[i]);
+		if (r < 0)
+			return r == -ERR_LIMIT ? out_of_memory(row->reader, err)
+			                       : row_damaged(row->reader, err);
+	}
+	return in.rest.n > 0 ? row_damaged(row->reader, err) : 0;
+}
+
+/* The rows of all covering sources; how many entries they have together. */
+static int find_rows(struct vulndb *db, str key, struct arena *arena, struct package_row *rows,
+        size_t *ret_rows, size_t *ret_entries, struct err *err)
+{
+	size_t n = 0, entries = 0;
+	for (size_t i = 0; i < db->n_covering; i++) {
+		struct reader *reader = &db->readers[db->covering[i]];
+		str value;
+		int r = find_bytes(db, reader, QUERY_PACKAGE, key, arena, &value, err);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			continue;
+		struct cursor in = CURSOR(value);
+		entries += decode_count(&in);
+		rows[n++] = (struct package_row){ .reader = reader, .value = value };
+	}
+	*ret_rows = n;
+	*ret_entries = entries;
+	return 0;
+}
+
+int vulndb_affecting(struct vulndb *db, str ecosystem, str name, struct arena *arena,
+        const struct advisory_affected **ret, size_t *ret_count, struct err *err)
+{
+	char key[ECOSYSTEM_MAX_BYTES + 1 + PACKAGE_MAX_BYTES];
+	size_t n_rows, n_entries, at = 0;
+	if (ecosystem.n > ECOSYSTEM_MAX_BYTES || name.n > PACKAGE_MAX_BYTES || ecosystem.n == 0 ||
+	        name.n == 0) {
+		*ret = NULL; /* nothing so long is ever stored */
+		*ret_count = 0;
+		return 0;
+	}
+	memcpy(key, ecosystem.p, ecosystem.n);
+	key[ecosystem.n] = '\0';
+	memcpy(key + ecosystem.n + 1, name.p, name.n);
+	select_covering(db, ecosystem);
+	struct package_row *rows = arena_alloc(arena, db->n_covering, sizeof(*rows));
+	str own_ecosystem, own_name;
+	if (!rows || arena_copy(arena, ecosystem, &own_ecosystem) < 0 ||
+	        arena_copy(arena, name, &own_name) < 0)
+		return err_set(err, -ERR_LIMIT, "the answer is larger than it may be");
+	int r = find_rows(
+	        db, (str){ key, ecosystem.n + 1 + name.n }, arena, rows, &n_rows, &n_entries, err);
+	struct advisory_affected *all = r < 0 ? NULL : arena_alloc(arena, n_entries, sizeof(*all));
+	if (r == 0 && !all)
+		return err_set(err, -ERR_LIMIT, "the answer is larger than it may be");
+	for (size_t i = 0; r == 0 && i < n_rows; i++) {
+		struct cursor in = CURSOR(rows[i].value);
+		r = decode_package(&rows[i], own_ecosystem, own_name, arena, all + at, err);
+		at += decode_count(&in);
+	}
+	if (r < 0)
+		return r;
+	*ret = all;
+	*ret_count = n_entries;
+	return 0;
+}
+
+/* A row of `record`: its head, and the packed rest. */
+static int read_record(struct vulndb *db, struct reader *reader, uint64_t n, struct arena *arena,
+        struct advisory *ret, str *ret_cold, size_t *ret_cold_bytes, struct err *err)
+{
+	struct advisory advisory = { .source = reader->source->name };
+	str value;
+	int r = n > INT64_MAX
+	                ? 0
+	                : find_number(db, reader, QUERY_RECORD, (int64_t)n, arena, &value, err);
+	if (r <= 0)
+		return r < 0 ? r : row_damaged(reader, err);
+	struct cursor in = CURSOR(value);
+	advisory.id = decode_text(&in);
+	str head = decode_text(&in);
+	uint64_t cold_bytes = decode_number(&in);
+	str cold = decode_text(&in);
+	if (cursor_failed(&in) || in.rest.n > 0 || cold_bytes > FRAME_MAX_BYTES)
+		return row_damaged(reader, err);
+	r = decode_head(head, arena, &advisory);
+	if (r < 0)
+		return r == -ERR_LIMIT ? out_of_memory(reader, err) : row_damaged(reader, err);
+	*ret = advisory;
+	*ret_cold = cold;
+	*ret_cold_bytes = (size_t)cold_bytes;
+	return 0;
+}
+
+/* Unpack the rest of a record. */
+static int read_cold(struct reader *reader, str cold, size_t cold_bytes, struct arena *arena,
+        struct advisory *advisory, const struct advisory_affected **ret, size_t *ret_count,
+        struct err *err)
+{
+	const struct advisory_affected *affected = NULL;
+	size_t n = 0;
+	char *text = arena_alloc(arena, cold_bytes + 1, 1);
+	if (!text)
+		return out_of_memory(reader, err);
+	if (ZSTD_decompress(text, cold_bytes, cold.p, cold.n) != cold_bytes)
+		return row_damaged(reader, err);
+	int r = decode_cold((str){ text, cold_bytes }, arena, advisory, &affected, &n);
+	if (r < 0)
+		return r == -ERR_LIMIT ? out_of_memory(reader, err) : row_damaged(reader, err);
+	*ret = affected;
+	*ret_count = n;
+	return 0;
+}
+
+/* May the source name this id? Its filter is read at the first question and kept. */
+static int may_name(struct vulndb *db, struct reader *reader, str id, struct err *err)
+{
+	if (!reader->is_osv || reader->source->by_reason[REASON_USED] == 0)
+		return 0;
+	if (reader->filter.n == 0) {
+		int r = find_number(
+		        db, reader, QUERY_FILTER, 1, &db->filters, &reader->filter, err);
+		if (r <= 0)
+			return r < 0 ? r : row_damaged(reader, err);
+	}
+	return filter_may_have(reader->filter, id);
+}
+
+/* The records of one source that go by a name. Returns how many; their numbers in `ret_numbers`. */
+static int find_named(struct vulndb *db, struct reader *reader, str id, struct arena *arena,
+        struct cursor *ret_numbers, size_t *ret_count, struct err *err)
+{
+	str value;
+	int r = may_name(db, reader, id, err);
+	if (r > 0)
+		r = find_bytes(db, reader, QUERY_NAME, id, arena, &value, err);
+	if (r <= 0) {
+		*ret_count = 0;
+		return r;
+	}
+	struct cursor in = CURSOR(value);
+	size_t n = decode_count(&in);
+	if (cursor_failed(&in))
+		return row_damaged(reader, err);
+	*ret_numbers = in;
+	*ret_count = n;
+	return 0;
+}
+
+/* What one source has under a name. */
+struct named {
+	struct cursor numbers;
+	size_t n;
+};
+
+int vulndb_naming(struct vulndb *db, str id, struct arena *arena, const struct advisory **ret,
+        size_t *ret_count, struct err *err)
+{
+	size_t n = 0, total = 0;
+	struct named *named = arena_alloc(arena, db->manifest.n_sources, sizeof(*named));
+	if (!named)
+		return err_set(err, -ERR_LIMIT, "the answer is larger than it may be");
+	for (size_t i = 0; i < db->manifest.n_sources; i++) {
+		int r = find_named(
+		        db, &db->readers[i], id, arena, &named[i].numbers, &named[i].n, err);
+		if (r < 0)
+			return r;
+		total += named[i].n;
+	}
+	struct advisory *all = arena_alloc(arena, total, sizeof(*all));
+	if (!all)
+		return err_set(err, -ERR_LIMIT, "the answer is larger than it may be");
+	for (size_t i = 0; i < db->manifest.n_sources; i++) {
+		for (size_t j = 0; j < named[i].n; j++) {
+			str cold;
+			size_t cold_bytes;
+			uint64_t number = decode_number(&named[i].numbers);
+			int r = read_record(db, &db->readers[i], number, arena, &all[n], &cold,
+			        &cold_bytes, err);
+			if (r < 0)
+				return r;
+			n++;
+		}
+	}
+	*ret = all;
+	*ret_count = n;
+	return 0;
+}
+
+static struct reader *find_reader(struct vulndb *db, str source)
+{
+	for (size_t i = 0; i < db->manifest.n_sources; i++) {
+		if (str_eq(db->manifest.sources[i].name, source))
+			return &db->readers[i];
+	}
+	return NULL;
+}
+
+/* One whole record of one source. */
+static int read_whole(struct vulndb *db, str source, str id, struct arena *arena,
+        struct advisory *ret, const struct advisory_affected **ret_affected, size_t *ret_count,
+        struct err *err)
+{
+	struct reader *reader = find_reader(db, source);
+	struct cursor numbers;
+	size_t n = 0;
+	int r = reader ? find_named(db, reader, id, arena, &numbers, &n, err) : 0;
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct advisory advisory;
+		str cold;
+		size_t cold_bytes;
+		r = read_record(db, reader, decode_number(&numbers), arena, &advisory, &cold,
+		        &cold_bytes, err);
+		if (r < 0 || !str_eq(advisory.id, id))
+			continue; /* the name is an alias of this one */
+		r = read_cold(
+		        reader, cold, cold_bytes, arena, &advisory, ret_affected, ret_count, err);
+		if (r == 0)
+			*ret = advisory;
+		return r;
+	}
+	return r < 0 ? r
+	             : err_set(err, -ENOENT, "no record " STR_FMT " in " STR_FMT,
+	                       STR_ARG(str_head(id, 80)), STR_ARG(str_head(source, 100)));
+}
+
+int vulndb_record(struct vulndb *db, str source, str id, struct arena *arena, struct advisory *ret,
+        struct err *err)
+{
+	const struct advisory_affected *affected;
+	size_t n;
+	return read_whole(db, source, id, arena, ret, &affected, &n, err);
+}
+
+int vulndb_affected_by(struct vulndb *db, str source, str id, struct arena *arena,
+        const struct advisory_affected **ret, size_t *ret_count, struct err *err)
+{
+	struct advisory advisory;
+	const struct advisory_affected *affected;
+	size_t n;
+	int r = read_whole(db, source, id, arena, &advisory, &affected, &n, err);
+	struct advisory_affected *own = r < 0 ? NULL : arena_alloc(arena, n, sizeof(*own));
+	if (r < 0)
+		return r;
+	if (!own)
+		return err_set(err, -ERR_LIMIT, "the answer is larger than it may be");
+	for (size_t i = 0; i < n; i++) {
+		own[i] = affected[i];
+		own[i].record = advisory.id;
+		own[i].source = advisory.source;
+	}
+	*ret = own;
+	*ret_count = n;
+	return 0;
+}
+
+/* The value of a CVE in the first source of a kind. Returns 1, 0, or a failure. */
+static int find_cve(
+        struct vulndb *db, const char *kind, str cve, uint32_t *ret_value, struct err *err)
+{
+	uint32_t year, number;
+	if (!cve_parse(cve, &year, &number))
+		return 0;
+	for (size_t i = 0; i < db->manifest.n_sources; i++) {
+		struct reader *reader = &db->readers[i];
+		struct arena arena = ARENA((size_t)1 << 20);
+		str page;
+		if (!str_eq(reader->source->kind, str_from_c(kind)))
+			continue;
+		int r = find_number(
+		        db, reader, QUERY_PAGE, (int64_t)year << 32 | number, &arena, &page, err);
+		if (r > 0) {
+			r = cve_page_find(page, year, number, ret_value);
+			if (r < 0)
+				r = row_damaged(reader, err);
+		}
+		arena_fini(&arena);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+int vulndb_epss(struct vulndb *db, str cve, double *ret, struct err *err)
+{
+	uint32_t value;
+	int r = find_cve(db, "epss", cve, &value, err);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return err_set(
+		        err, -ENOENT, "no EPSS score of " STR_FMT, STR_ARG(str_head(cve, 80)));
+	*ret = (double)value / 1e9;
+	return 0;
+}
+
+int vulndb_is_kev(struct vulndb *db, str cve, struct err *err)
+{
+	uint32_t day;
+	return find_cve(db, "kev", cve, &day, err);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The stamp is a text: the manifest's digest, then a line per file: "<inode> <size> <mtime> <ctime>
+ * <name>", times in nanoseconds. It is a hint: whatever is wrong with it costs only the hashing.
+ *
+ * A file that is changed within one tick of the clock keeps its times, so a mark is good only if
+ * the stamp is younger than the file by more than a tick. Kernels tick every 1 to 10 ms.
+ */
+#include "vulndb/verify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/fs.h"
+#include "vulndb/format.h"
+
+#define TICK_NS ((int64_t)20 * 1000 * 1000)
+#define NS_PER_S ((int64_t)1000 * 1000 * 1000)
+#define MANIFEST_MAX_BYTES ((size_t)64 << 20)
+
+static int64_t ns_of(struct timespec t)
+{
+	return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+static void mark_of(const struct stat *st, struct file_mark *ret)
+{
+	*ret = (struct file_mark){ .ino = (uint64_t)st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.mtime_ns = ns_of(st->st_mtim),
+		.ctime_ns = ns_of(st->st_ctim) };
+}
+
+int file_mark_read(int dir_fd, const char *name, struct file_mark *ret)
+{
+	struct stat st;
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -ERR_FORMAT;
+	mark_of(&st, ret);
+	return 0;
+}
+
+bool file_mark_eq(const struct file_mark *a, const struct file_mark *b)
+{
+	return a->ino == b->ino && a->size == b->size && a->mtime_ns == b->mtime_ns &&
+	       a->ctime_ns == b->ctime_ns;
+}
+
+/* The name as a C string; manifest_is_data_file() has seen that it holds no NUL. */
+static bool file_name(const struct manifest_source *source, char ret[NAME_MAX + 1])
+{
+	if (source->file.n > NAME_MAX)
+		return false;
+	memcpy(ret, source->file.p, source->file.n);
+	ret[source->file.n] = '\0';
+	return true;
+}
+
+int verify_file(int dir_fd, const struct manifest_source *source, struct err *err)
+{
+	char name[NAME_MAX + 1], hex[SHA256_HEX_SIZE];
+	struct stat st;
+	if (!file_name(source, name))
+		return err_set(err, -ERR_FORMAT, "a file of the database has too long a name");
+	autoclose int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return err_set(err, errno == ENOENT || errno == ELOOP ? -ERR_FORMAT : -errno,
+		        "%s: cannot open: %s", name, strerror(errno));
+	if (fstat(fd, &st) < 0)
+		return err_set(err, -errno, "%s: cannot read: %s", name, strerror(errno));
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != source->bytes)
+		return err_set(err, -ERR_FORMAT,
+		        "%s: not the file that the manifest names: %lld bytes, not %" PRIu64, name,
+		        (long long)st.st_size, source->bytes);
+	int r = hash_sha256_fd(fd, hex);
+	if (r < 0)
+		return err_set(err, r, "%s: cannot read: %s", name, strerror(-r));
+	if (!str_eq(str_from_c(hex), source->sha256))
+		return err_set(err, -ERR_FORMAT,
+		        "%s: damaged, or not the file that the manifest names: its SHA-256 differs",
+		        name);
+	return 0;
+}
+
+/* One line of the stamp for a file. */
+static void write_mark(struct buf *out, const struct file_mark *mark, str name)
+{
+	buf_printf(out, "%" PRIu64 " %" PRIu64 " %" PRId64 " %" PRId64 " ", mark->ino, mark->size,
+	        mark->mtime_ns, mark->ctime_ns);
+	buf_add(out, name);
+	buf_add_byte(out, '\n');
+}
+
+/* Does the stamp hold this very line, and is it younger than the file by more than a tick? */
+static bool is_vouched(str stamp, int64_t stamped_ns, const struct file_mark *mark, str name)
+{
+	autobuf line = BUF(1024);
+	buf_add_byte(&line, '\n');
+	write_mark(&line, mark, name);
+	if (buf_failed(&line) || stamp.n == 0 || stamped_ns - mark->ctime_ns < TICK_NS)
+		return false;
+	return memmem(stamp.p, stamp.n, line.p, line.n) != NULL;
+}
+
+static int64_t read_stamp(int dir_fd, const struct manifest *manifest, struct buf *out)
+{
+	struct file_mark mark;
+	str text, digest;
+	if (file_mark_read(dir_fd, STAMP_NAME, &mark) < 0 ||
+	        fs_read(dir_fd, STAMP_NAME, out, NULL) < 0) {
+		buf_clear(out);
+		return 0;
+	}
+	text = buf_str(out);
+	if (!str_next_line(&text, &digest) || !str_eq(digest, str_from_c(manifest->digest)))
+		buf_clear(out);
+	return mark.mtime_ns;
+}
+
+static void write_stamp(int dir_fd, const struct manifest *manifest)
+{
+	autobuf text = BUF(MANIFEST_MAX_BYTES);
+	buf_printf(&text, "%s\n", manifest->digest);
+	for (size_t i = 0; i < manifest->n_sources; i++) {
+		char name[NAME_MAX + 1];
+		struct file_mark mark;
+		if (!file_name(&manifest->sources[i], name) ||
+		        file_mark_read(dir_fd, name, &mark) < 0)
+			return;
+		write_mark(&text, &mark, manifest->sources[i].file);
+	}
+	if (!buf_failed(&text))
+		(void)fs_replace(dir_fd, STAMP_NAME, buf_str(&text), 0644, NULL);
+}
+
+void verify_write_stamp(int dir_fd, const struct manifest *manifest)
+{
+	int64_t newest = 0;
+	struct timespec now;
+	for (size_t i = 0; i < manifest->n_sources; i++) {
+		char name[NAME_MAX + 1];
+		struct file_mark mark;
+		if (file_name(&manifest->sources[i], name) &&
+		        file_mark_read(dir_fd, name, &mark) == 0 && mark.ctime_ns > newest)
+			newest = mark.ctime_ns;
+	}
+	if (clock_gettime(CLOCK_REALTIME_COARSE, &now) == 0) {
+		int64_t missing = newest + TICK_NS + TICK_NS / 2 - ns_of(now);
+		struct timespec pause = { .tv_nsec = (long)(missing < 2 * TICK_NS ? missing
+			                                                          : 2 * TICK_NS) };
+		if (missing > 0)
+			(void)nanosleep(&pause, NULL);
+	}
+	write_stamp(dir_fd, manifest);
+}
+
+int verify_files(int dir_fd, const struct manifest *manifest, struct arena *arena,
+        struct file_mark **ret, struct err *err)
+{
+	autobuf stamp = BUF(MANIFEST_MAX_BYTES);
+	int64_t stamped_ns = read_stamp(dir_fd, manifest, &stamp);
+	struct file_mark *marks = arena_alloc(arena, manifest->n_sources, sizeof(*marks));
+	bool is_stale = false;
+	if (!marks)
+		return err_set(err, -ERR_LIMIT, "out of memory for the database");
+	for (size_t i = 0; i < manifest->n_sources; i++) {
+		const struct manifest_source *source = &manifest->sources[i];
+		char name[NAME_MAX + 1];
+		if (!file_name(source, name))
+			return err_set(
+			        err, -ERR_FORMAT, "a file of the database has too long a name");
+		int r = file_mark_read(dir_fd, name, &marks[i]);
+		if (r == 0 && marks[i].size == source->bytes &&
+		        is_vouched(buf_str(&stamp), stamped_ns, &marks[i], source->file))
+			continue;
+		r = verify_file(dir_fd, source, err);
+		if (r < 0)
+			return r;
+		struct file_mark after;
+		if (file_mark_read(dir_fd, name, &after) < 0 || !file_mark_eq(&marks[i], &after))
+			return err_set(err, -ERR_FORMAT, "%s: it changed while it was read", name);
+		is_stale = true;
+	}
+	if (is_stale)
+		write_stamp(dir_fd, manifest);
+	*ret = marks;
+	return 0;
+}
+
+int verify_read_manifest(
+        int dir_fd, const char *path, struct arena *arena, struct manifest *ret, struct err *err)
+{
+	char name[PATH_MAX];
+	struct err why = { 0 };
+	autobuf text = BUF(MANIFEST_MAX_BYTES);
+	str copy;
+	(void)snprintf(name, sizeof(name), "%s/%s", path, MANIFEST_NAME);
+	int r = fs_read(dir_fd, MANIFEST_NAME, &text, &why);
+	if (r == -ENOENT)
+		return err_set(err, r, "%s: no vulnerability database there", path);
+	if (r < 0)
+		return err_set(err, r, "%.100s: %.140s", path, why.text);
+	if (arena_copy(arena, buf_str(&text), &copy) < 0)
+		return err_set(err, -ERR_LIMIT, "%s: too large", name);
+	return manifest_read(copy, name, arena, ret, err);
+}
