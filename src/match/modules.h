@@ -24,8 +24,8 @@ bool module_allows(const struct package *pkg, const struct advisory_affected *af
 /**
  * Is the stream of a package among those that the title of an advisory names?
  *
- * In:      label  the package's modularity label, "nodejs:12:8040020210817133458:522a0ee4", or
- * empty title  "Important: nodejs:14 security and bug fix update" Returns: true also when either
- * names no stream
+ * In:      label  "nodejs:12:8040020210817133458:522a0ee4"; may be empty
+ *          title  "Important: nodejs:14 security and bug fix update"
+ * Returns: true also when either names no stream
  */
 bool module_stream_fits(str label, str title);
