@@ -151,15 +151,16 @@ int sql_open(const char *path, sqlite3 **ret, struct err *err)
 	add_uri(&uri, path);
 	if (buf_failed(&uri))
 		return err_set(err, -ENAMETOOLONG, "%s: path too long", path);
+	int r = check_kind(path, err);
+	if (r < 0)
+		return r;
 	int code = sqlite3_open_v2(
 	        uri.p, &sql, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
-	int r = code == SQLITE_OK ? 0 : sql_failure(sql, path, err);
+	r = code == SQLITE_OK ? 0 : sql_failure(sql, path, err);
 	if (r == 0) {
 		harden(sql);
-		r = run(sql, path, settings, err);
+		r = run(sql, path, "PRAGMA mmap_size = 0", err);
 	}
-	if (r == 0)
-		r = check_kind(sql, path, err);
 	if (r < 0) {
 		sql_close(sql);
 		return r;
