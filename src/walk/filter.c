@@ -147,9 +147,9 @@ bool filter_excludes(const char *const *excludes, size_t n_excludes, str path)
 const struct storage *filter_storage(str path)
 {
 	for (size_t i = 0; i < n_storages; i++) {
-		str pattern = str_from_c(storages[i].pattern);
-		bool is_tail = pattern.p[0] == '*';
-		if (is_tail ? str_has_suffix(path, str_skip(pattern, 1)) : str_eq(path, pattern))
+		const char *pattern = storages[i].pattern;
+		if (pattern[0] == '*' ? str_has_suffix(path, str_from_c(pattern + 1))
+		                      : str_eq(path, str_from_c(pattern)))
 			return &storages[i];
 	}
 	return NULL;

@@ -122,9 +122,9 @@ static uint64_t filesystem_of(const struct plan *plan, str real)
 static bool enters(const struct plan *plan, const struct start *start, str real)
 {
 	const struct rule *rule = plan_rule(plan, start, real);
-	if (rule && rule->kind == RULE_SKIP)
+	if (rule && (rule->kind == RULE_SKIP || (rule->kind == RULE_START && plan->is_settled)))
 		return false;
-	if (rule && rule->kind != RULE_SKIP && plan->options->one_file_system &&
+	if (rule && plan->options->one_file_system &&
 	        filesystem_of(plan, start->real) != filesystem_of(plan, real))
 		return false;
 	if (plan->options->n_excludes == 0)

@@ -50,6 +50,7 @@ struct plan {
 	size_t n_starts, cap_starts;
 	struct rule *rules; /* sorted by path */
 	size_t n_rules, cap_rules;
+	bool is_settled;      /* where one start stops for another is known */
 	uint64_t may_end[64]; /* one bit per hash of the last bytes of a path at which there is a
 	                         rule */
 };
@@ -68,6 +69,7 @@ int plan_make(struct plan *plan, const struct walk_options *options, struct err 
 
 /**
  * Does a start's walk come by a folder, as far as exclusions, storage, depth and filesystems say?
+ * While the plan is not settled, other starts and copies on the way are no hindrance.
  *
  * In:      from  where to begin: the start, or a folder below it that is taken as reached; real
  *          real  the folder, without links

@@ -25,8 +25,9 @@
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 #define FILE_FLAGS (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
 
-/* How long a thread waits for a descriptor to become free, in steps of a millisecond. */
-#define DESCRIPTOR_WAITS 10000
+/* How long a thread waits for a descriptor to become free, in steps of a millisecond; and other
+ * tries. */
+#define DESCRIPTOR_WAITS 2000
 
 static const char vanished[] = "vanished during the walk";
 
@@ -298,7 +299,8 @@ static void offer(struct visit *v, str name, unsigned type, int tag)
 	}
 	struct stat st;
 	autoclose int fd = open_retrying(walk, v->fd, name.p, FILE_FLAGS);
-	if (fd == -ELOOP || (fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))) {
+	if (fd == -ELOOP || fd == -ENXIO ||
+	        (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)))) {
 		engine_skip(walk, WALK_SKIP_POLICY, path,
 		        "replaced during the walk: not a regular file any more");
 		return;
