@@ -288,6 +288,130 @@ static bool normalise(str v, struct version_text *ret)
 	return true;
 }
 
+/* The operators of a version specifier, longer spellings first. */
+enum operator{
+	OP_ARBITRARY,
+	OP_COMPATIBLE,
+	OP_EQUAL,
+	OP_UNEQUAL,
+	OP_AT_MOST,
+	OP_AT_LEAST,
+	OP_BELOW,
+	OP_ABOVE,
+};
+
+static const str operators[] = {
+	[OP_ARBITRARY] = STR("==="),
+	[OP_COMPATIBLE] = STR("~="),
+	[OP_EQUAL] = STR("=="),
+	[OP_UNEQUAL] = STR("!="),
+	[OP_AT_MOST] = STR("<="),
+	[OP_AT_LEAST] = STR(">="),
+	[OP_BELOW] = STR("<"),
+	[OP_ABOVE] = STR(">"),
+};
+
+static size_t count_parts(str release)
+{
+	size_t n = 0;
+	for (; release.n > 0; n++)
+		(void)part_next(&release, '.');
+	return n;
+}
+
+/* Does the release of `x` begin with the first `n` parts of that of `y`? */
+static bool has_release_prefix(const struct pep440 *x, const struct pep440 *y, size_t n)
+{
+	str a = x->release, b = y->release;
+	if (number_compare(x->epoch, y->epoch) != ORDER_EQUAL)
+		return false;
+	for (; n > 0; n--) {
+		str part_a = part_next(&a, '.'), part_b = part_next(&b, '.');
+		if (number_compare(part_a, part_b) != ORDER_EQUAL)
+			return false;
+	}
+	return true;
+}
+
+static bool is_same_base(const struct pep440 *x, const struct pep440 *y)
+{
+	return number_compare(x->epoch, y->epoch) == ORDER_EQUAL &&
+	       numbers_compare(x->release, y->release) == ORDER_EQUAL;
+}
+
+static bool is_prerelease(const struct pep440 *p)
+{
+	return p->has_dev || p->phase < PHASE_RELEASE;
+}
+
+/* Local versions take part in == and != only, and there only when the specifier has one. */
+static bool satisfies(
+        enum operator op, const struct pep440 *x, const struct pep440 *y, bool is_prefix)
+{
+	enum order o = compare_public(x, y);
+	bool equal = is_prefix ? has_release_prefix(x, y, count_parts(y->release))
+	                       : o == ORDER_EQUAL &&
+	                                 (y->local.n == 0 ||
+	                                         compare_local(x->local, y->local) == ORDER_EQUAL);
+	switch (op) {
+	case OP_EQUAL: return equal;
+	case OP_UNEQUAL: return !equal;
+	case OP_AT_MOST: return o != ORDER_GREATER;
+	case OP_AT_LEAST: return o != ORDER_LESS;
+	case OP_COMPATIBLE:
+		return o != ORDER_LESS && has_release_prefix(x, y, count_parts(y->release) - 1);
+	case OP_BELOW:
+		return o == ORDER_LESS &&
+		       (is_prerelease(y) || !is_prerelease(x) || !is_same_base(x, y));
+	case OP_ABOVE:
+		return o == ORDER_GREATER && (y->has_post || !x->has_post || !is_same_base(x, y));
+	case OP_ARBITRARY: break;
+	}
+	return false;
+}
+
+static enum containment check_specifier(str v, str specifier)
+{
+	struct pep440 x, y;
+	size_t op = 0;
+	while (op < N_OF(operators) && !str_has_prefix(specifier, operators[op]))
+		op++;
+	if (op == N_OF(operators))
+		return RANGE_UNREADABLE;
+	str text = str_trim(str_skip(specifier, operators[op].n));
+	if (op == OP_ARBITRARY)
+		return str_eq_nocase(str_trim(v), text) ? RANGE_INSIDE : RANGE_OUTSIDE;
+
+	bool is_equality = op == OP_EQUAL || op == OP_UNEQUAL;
+	bool is_prefix = is_equality && str_has_suffix(text, STR(".*"));
+	if (!parse(str_head(text, text.n - (is_prefix ? 2 : 0)), &y))
+		return RANGE_UNREADABLE;
+	bool has_suffix = y.local.n > 0 || y.has_post || is_prerelease(&y);
+	if ((is_prefix && has_suffix) || (y.local.n > 0 && !is_equality) ||
+	        (op == OP_COMPATIBLE && count_parts(y.release) < 2))
+		return RANGE_UNREADABLE;
+	if (!parse(v, &x))
+		return RANGE_OUTSIDE;
+	return satisfies((enum operator)op, &x, &y, is_prefix) ? RANGE_INSIDE : RANGE_OUTSIDE;
+}
+
+/* Specifiers with commas between them; all must hold. */
+static enum containment in_range(str v, str range)
+{
+	enum containment all = RANGE_INSIDE;
+	range = str_trim(range);
+	if (range.n == 0)
+		return is_valid(v) ? RANGE_INSIDE : RANGE_OUTSIDE;
+	while (range.n > 0) {
+		enum containment one = check_specifier(v, str_trim(part_next(&range, ',')));
+		if (one == RANGE_UNREADABLE)
+			return one;
+		if (one == RANGE_OUTSIDE)
+			all = one;
+	}
+	return all;
+}
+
 const struct scheme scheme_pep440 = {
 	.name = "pep440",
 	.title = "Python",
@@ -295,4 +419,5 @@ const struct scheme scheme_pep440 = {
 	.compare = compare,
 	.is_valid = is_valid,
 	.normalise = normalise,
+	.in_range = in_range,
 };

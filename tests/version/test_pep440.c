@@ -45,6 +45,34 @@ static void test_pep440__orders_random_pairs_as_packaging_does(void **state)
 	        0);
 }
 
+static void test_pep440__reads_specifiers(void **state)
+{
+	(void)state;
+	assert_int_equal(oracle_check("pep440", CHECK_RANGE, "pep440-specifiers.tsv", NULL), 0);
+}
+
+static enum containment in_range(const char *v, const char *range)
+{
+	return scheme_find(STR("pep440"))->in_range(str_from_c(v), str_from_c(range));
+}
+
+static void test_pep440__refuses_what_is_no_specifier(void **state)
+{
+	(void)state;
+	assert_int_equal(in_range("1.0", "1.0"), RANGE_UNREADABLE);
+	assert_int_equal(in_range("1.0", ">=odd"), RANGE_UNREADABLE);
+	assert_int_equal(in_range("1.0", "~=1"), RANGE_UNREADABLE);
+	assert_int_equal(in_range("1.0", ">=1.0.*"), RANGE_UNREADABLE);
+	assert_int_equal(in_range("1.0", ">=1.0+local"), RANGE_UNREADABLE);
+	assert_int_equal(in_range("1.0", "==1.0.dev1.*"), RANGE_UNREADABLE);
+	assert_int_equal(in_range("odd", ">=1.0"), RANGE_OUTSIDE);
+	assert_int_equal(in_range("odd", "===ODD"), RANGE_INSIDE);
+	assert_int_equal(in_range("1.5", ">=1.0 , < 2, != 1.4"), RANGE_INSIDE);
+	assert_int_equal(in_range("1.4", ">=1.0 , < 2, != 1.4"), RANGE_OUTSIDE);
+	assert_int_equal(in_range("1.4", ">=1.0,,<2"), RANGE_UNREADABLE);
+	assert_int_equal(in_range("1.4", ""), RANGE_INSIDE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -54,6 +82,8 @@ int main(void)
 		cmocka_unit_test(test_pep440__knows_what_is_a_version),
 		cmocka_unit_test(test_pep440__normalises),
 		cmocka_unit_test(test_pep440__orders_random_pairs_as_packaging_does),
+		cmocka_unit_test(test_pep440__reads_specifiers),
+		cmocka_unit_test(test_pep440__refuses_what_is_no_specifier),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
