@@ -25,8 +25,7 @@
 static const char osv_tables[] =
         "CREATE TABLE record(n INTEGER PRIMARY KEY, value BLOB NOT NULL);"
         "CREATE TABLE name(key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
-        "CREATE TABLE package(key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
-        "CREATE TABLE filter(n INTEGER PRIMARY KEY, value BLOB NOT NULL);";
+        "CREATE TABLE package(key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;";
 static const char page_tables[] = "CREATE TABLE page(n INTEGER PRIMARY KEY, value BLOB NOT NULL);";
 
 /* A name that a record goes by. */
@@ -274,27 +273,19 @@ static int write_names(struct arrangement *a, unsigned char *bits, size_t n_byte
 	return r;
 }
 
-static int write_names_and_filter(struct arrangement *a, struct err *err)
+static int write_names_and_filter(
+        struct arrangement *a, struct arena *arena, str *ret_filter, struct err *err)
 {
 	size_t n_bytes = filter_bytes(a->n_names);
-	autofree unsigned char *bits = calloc(n_bytes, 1);
-	struct row_number key = row_number(1);
-	sqlite3_stmt *insert = NULL;
+	unsigned char *bits = arena_alloc(arena, n_bytes, 1);
 	if (!bits)
 		return out_of_memory(a, err);
 	if (a->n_names > 0)
 		qsort(a->names, a->n_names, sizeof(*a->names), by_key);
 	int r = write_names(a, bits, n_bytes, err);
 	if (r == 0)
-		r = sql_prepare(a->sql, a->path, "INSERT INTO filter VALUES(?1, ?2)", &insert, err);
-	if (r < 0)
-		return r;
-	buf_clear(&a->value);
-	buf_add(&a->value, (str){ (const char *)bits, n_bytes });
-	row_close(&a->value, row_number_str(&key));
-	if (buf_failed(&a->value))
-		return out_of_memory(a, err);
-	return sql_insert_number(insert, 1, buf_str(&a->value), a->path, err);
+		*ret_filter = (str){ (const char *)bits, n_bytes };
+	return r;
 }
 
 /* One entry of a row of `package`: the record's id, the name as written if it differs, the body. */
@@ -423,12 +414,12 @@ static int write_pages(struct arrangement *a, struct err *err)
 	return r;
 }
 
-static int write_tables(
-        struct arrangement *a, struct arena *arena, struct manifest_source *ret, struct err *err)
+static int write_tables(struct arrangement *a, struct arena *arena, struct manifest_source *ret,
+        str *ret_filter, struct err *err)
 {
 	int r = write_records(a, err);
 	if (r == 0)
-		r = write_names_and_filter(a, err);
+		r = write_names_and_filter(a, arena, ret_filter, err);
 	if (r == 0)
 		r = write_packages(a, err);
 	if (r == 0 && list_ecosystems(a, arena, ret) < 0)
@@ -437,7 +428,8 @@ static int write_tables(
 }
 
 int arrange_source(struct feed_reader *feed, const char *path, struct arena *arena,
-        struct manifest_source *ret, const struct arrange_progress *progress, struct err *err)
+        struct manifest_source *ret, str *ret_filter, const struct arrange_progress *progress,
+        struct err *err)
 {
 	struct arrangement a = { .feed = feed,
 		.path = path,
@@ -450,7 +442,7 @@ int arrange_source(struct feed_reader *feed, const char *path, struct arena *are
 	bool is_osv = strcmp(feed_reader_head(feed)->kind, "osv") == 0;
 	int r = sql_create(path, is_osv ? osv_tables : page_tables, &a.sql, err);
 	if (r == 0)
-		r = is_osv ? write_tables(&a, arena, ret, err) : write_pages(&a, err);
+		r = is_osv ? write_tables(&a, arena, ret, ret_filter, err) : write_pages(&a, err);
 	if (r == 0) {
 		r = sql_commit(a.sql, path, err);
 		a.sql = NULL;

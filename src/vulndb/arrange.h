@@ -21,10 +21,12 @@ struct arrange_progress {
  *
  * In:      feed  open, nothing read yet
  *          path  of the file to make
- *          arena takes the ecosystems
- * Out:     ret   its ecosystems and their counts, sorted by name
+ *          arena takes the ecosystems and the filter
+ * Out:     ret         its ecosystems and their counts, sorted by name
+ *          ret_filter  arena; its filter; untouched when it is a table of CVEs
  * Returns: 0; -ERR_FORMAT when the feed file is damaged; -ERR_LIMIT when it is larger than we read;
  * -errno
  */
 int arrange_source(struct feed_reader *feed, const char *path, struct arena *arena,
-        struct manifest_source *ret, const struct arrange_progress *progress, struct err *err);
+        struct manifest_source *ret, str *ret_filter, const struct arrange_progress *progress,
+        struct err *err);

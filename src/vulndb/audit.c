@@ -60,8 +60,7 @@ static int check_rows(sqlite3 *sql, const char *path, const char *query, struct 
 static int check_database(const char *path, bool is_osv, struct err *err)
 {
 	static const char *const osv[] = { "SELECT n, value FROM record",
-		"SELECT key, value FROM name", "SELECT key, value FROM package",
-		"SELECT n, value FROM filter", NULL };
+		"SELECT key, value FROM name", "SELECT key, value FROM package", NULL };
 	static const char *const pages[] = { "SELECT n, value FROM page", NULL };
 	sqlite3 *sql = NULL;
 	int r = sql_open(path, &sql, err);
@@ -77,22 +76,25 @@ static int check_source(
         int dir_fd, const char *dir, const struct manifest_source *source, struct err *err)
 {
 	char path[PATH_MAX];
-	int n = snprintf(path, sizeof(path), "%s/" STR_FMT, dir, STR_ARG(source->file));
+	int n = snprintf(path, sizeof(path), "%s/" STR_FMT, dir, STR_ARG(source->file.name));
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return err_set(err, -ENAMETOOLONG, "%s: path too long", dir);
-	int r = verify_file(dir_fd, source, err);
+	int r = verify_file(dir_fd, &source->file, err);
 	return r < 0 ? r : check_database(path, str_eq(source->kind, STR("osv")), err);
 }
 
-static int check_sources(int dir_fd, const char *dir, const struct manifest *manifest,
+static int check_files(int dir_fd, const char *dir, const struct manifest *manifest,
         void (*told)(void *ctx, const char *file, const char *problem), void *ctx, struct err *err)
 {
+	const struct manifest_file *file;
 	int r = 0;
-	for (size_t i = 0; i < manifest->n_sources; i++) {
+	for (size_t i = 0; (file = manifest_file_at(manifest, i)); i++) {
 		char name[NAME_MAX + 1];
 		struct err why = { 0 };
-		int checked = check_source(dir_fd, dir, &manifest->sources[i], &why);
-		(void)snprintf(name, sizeof(name), STR_FMT, STR_ARG(manifest->sources[i].file));
+		int checked = i < manifest->n_sources
+		                      ? check_source(dir_fd, dir, &manifest->sources[i], &why)
+		                      : verify_file(dir_fd, file, &why);
+		(void)snprintf(name, sizeof(name), STR_FMT, STR_ARG(file->name));
 		if (told)
 			told(ctx, name, checked < 0 ? why.text : NULL);
 		if (checked < 0 && r == 0)
@@ -121,7 +123,7 @@ int vulndb_verify(const char *dir, void (*told)(void *ctx, const char *file, con
 	if (r < 0)
 		r = err_set(err, r, "%s", why.text);
 	else
-		r = check_sources(dir_fd, resolved, &manifest, told, ctx, err);
+		r = check_files(dir_fd, resolved, &manifest, told, ctx, err);
 	arena_fini(&arena);
 	return r;
 }

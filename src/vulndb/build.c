@@ -44,6 +44,7 @@ struct part {
 	struct feed_reader *feed;
 	struct arena arena; /* the strings of `source` */
 	struct manifest_source source;
+	str filter;
 	struct err err;
 	int r;
 	bool is_done;
@@ -110,16 +111,16 @@ static int settle(struct part *part, const char *temp, const char *stem, struct 
 	int r = hash_sha256_fd(fd, hex);
 	if (r < 0)
 		return err_set(err, r, "%s: cannot read back: %s", temp, strerror(-r));
-	struct manifest_source *source = &part->source;
-	source->bytes = (uint64_t)st.st_size;
-	if (arena_copy(&part->arena, str_from_c(hex), &source->sha256) < 0 ||
-	        arena_printf(&part->arena, &source->file, "%s-%.16s.sqlite", stem, hex) < 0)
+	struct manifest_file *file = &part->source.file;
+	file->bytes = (uint64_t)st.st_size;
+	if (arena_copy(&part->arena, str_from_c(hex), &file->sha256) < 0 ||
+	        arena_printf(&part->arena, &file->name, "%s-%.16s.sqlite", stem, hex) < 0)
 		return err_set(err, -ENOMEM, "%s: out of memory", temp);
-	if (verify_file(db_fd, source, NULL) == 0)
+	if (verify_file(db_fd, file, NULL) == 0)
 		r = unlinkat(db_fd, temp, 0);
 	else
-		r = renameat(db_fd, temp, db_fd, source->file.p);
-	return r < 0 ? err_set(err, -errno, "%s: cannot write: %s", source->file.p, strerror(errno))
+		r = renameat(db_fd, temp, db_fd, file->name.p);
+	return r < 0 ? err_set(err, -errno, "%s: cannot write: %s", file->name.p, strerror(errno))
 	             : 0;
 }
 
@@ -158,7 +159,8 @@ static int build_part(struct part *part, struct err *err)
 	int n = snprintf(path, sizeof(path), "%s/%s", build->db_dir, temp);
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return err_set(err, -ENAMETOOLONG, "%s: path too long", build->db_dir);
-	int r = arrange_source(part->feed, path, &part->arena, &part->source, &progress, err);
+	int r = arrange_source(
+	        part->feed, path, &part->arena, &part->source, &part->filter, &progress, err);
 	if (r == 0)
 		r = settle(part, temp, stem, err);
 	if (r < 0)
@@ -312,12 +314,40 @@ static void remove_old(int db_fd, const struct manifest *manifest)
 	}
 	for (struct dirent *e; (e = readdir(dir));) {
 		bool is_used = !manifest_is_data_file(str_from_c(e->d_name));
-		for (size_t i = 0; !is_used && i < manifest->n_sources; i++)
-			is_used = str_eq(manifest->sources[i].file, str_from_c(e->d_name));
+		const struct manifest_file *file;
+		for (size_t i = 0; !is_used && (file = manifest_file_at(manifest, i)); i++)
+			is_used = str_eq(file->name, str_from_c(e->d_name));
 		if (!is_used)
 			(void)unlinkat(db_fd, e->d_name, 0);
 	}
 	(void)closedir(dir);
+}
+
+/* The filters of all sources as one file, named and written like theirs. */
+static int write_filters(
+        struct build *build, struct arena *arena, struct manifest_file *ret, struct err *err)
+{
+	autobuf bytes = BUF(FILTER_MAX_BYTES);
+	char hex[SHA256_HEX_SIZE];
+	buf_add(&bytes, STR(FILTER_MAGIC));
+	buf_add_u32(&bytes, FILTER_VERSION);
+	buf_add_u32(&bytes, (uint32_t)build->n);
+	for (size_t i = 0; i < build->n; i++) {
+		str filter = build->parts[i].filter;
+		buf_add_u32(&bytes, (uint32_t)filter.n);
+		buf_add_u32(&bytes, hash_crc32(0, filter));
+		buf_add(&bytes, filter);
+	}
+	if (buf_failed(&bytes))
+		return err_set(err, -ENOMEM, "%s: out of memory", build->db_dir);
+	hash_sha256_hex(buf_str(&bytes), hex);
+	ret->bytes = bytes.n;
+	if (arena_copy(arena, str_from_c(hex), &ret->sha256) < 0 ||
+	        arena_printf(arena, &ret->name, "names-%.16s.filter", hex) < 0)
+		return err_set(err, -ENOMEM, "%s: out of memory", build->db_dir);
+	if (verify_file(build->db_fd, ret, NULL) == 0)
+		return 0;
+	return fs_replace(build->db_fd, ret->name.p, buf_str(&bytes), 0644, err);
 }
 
 static int install(struct build *build, struct err *err)
@@ -330,10 +360,13 @@ static int install(struct build *build, struct err *err)
 	for (size_t i = 0; i < build->n; i++)
 		sources[i] = build->parts[i].source;
 	manifest.sources = sources;
+	int r = write_filters(build, &build->parts[0].arena, &manifest.filter, err);
+	if (r < 0)
+		return r;
 	manifest_write(&manifest, &text);
 	if (buf_failed(&text))
 		return err_set(err, -ENOMEM, "%s: out of memory", build->db_dir);
-	int r = readers_make(build->db_fd, build->db_dir, err);
+	r = readers_make(build->db_fd, build->db_dir, err);
 	if (r == 0)
 		r = fs_replace(build->db_fd, MANIFEST_NAME, buf_str(&text), 0644, err);
 	if (r < 0)

@@ -14,36 +14,52 @@
  *   crc            u32, CRC-32 (IEEE 802.3)
  *
  * Pieces of an advisory
- *   HEAD   u8 flags (1: uses_related), text title, text published, text modified, text withdrawn,
- *          list aliases, list upstream, list related, number of severities, each: text type, text
- * score COLD   text details, list references, number affected, each: text ecosystem, text package,
- * BODY BODY   number of ranges, each: u8 flags (1: semver), number of events, each: u8 kind, text
- * version; then list versions
+ *   HEAD   u8 flags (1: uses_related); text title, published, modified, withdrawn;
+ *          list aliases, upstream, related;
+ *          number of severities, each: text type, text score
+ *   COLD   text details; list references;
+ *          number affected, each: text ecosystem, text package, BODY
+ *   BODY   number of ranges, each: u8 flags (1: semver), number of events,
+ *          each: u8 kind, text version;
+ *          list versions
  *
  * Feed store, one file per source
- *   HEADER     FEED_HEADER_BYTES: FEED_MAGIC, u32 version, u32 used bytes, then the members in the
- * order that store.c gives, zeros, and a crc over all before it in the last four bytes frames u32
- * length, crc of the payload, payload; sorted by id (OSV), by year and number (CVE table) TRAILER
- * u32 zero, FEED_END, u64 number of frames, crc of these 16 bytes payload of OSV:        text id,
- * text HEAD, number of bytes of COLD, text COLD (zstd), number affected, each: text ecosystem, text
- * package, text BODY payload of EPSS, KEV:  PAGE
+ *   HEADER    FEED_HEADER_BYTES: FEED_MAGIC, u32 version, the members that store.c writes,
+ *             zeros, and in the last four bytes a crc of all before it
+ *   frames    u32 length, crc of the payload, payload;
+ *             sorted by id (OSV), or by year and number (tables of CVEs)
+ *   TRAILER   u32 zero, FEED_END, u64 number of frames, crc of these 16 bytes
  *
- *   PAGE   u32 year, u32 count, each: u32 number, u32 value; sorted by number, one year a page.
- *          EPSS: the value is the probability in units of 1e-9. KEV: the day it was added as
- * YYYYMMDD, or 0.
+ *   payload of OSV         text id, text HEAD, number of bytes of COLD, text COLD (zstd),
+ *                          number affected, each: text ecosystem, text package, text BODY
+ *   payload of EPSS, KEV   PAGE
  *
- * Compiled database, one SQLite file per source; application_id DB_APPLICATION, user_version
- * DB_VERSION OSV     record(n INTEGER PRIMARY KEY, value BLOB) n counts the records of the source
- * in the order of their ids, from 1 value: text id, text HEAD, number of bytes of COLD, text COLD
- * (zstd), crc name(key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID key: an id, alias, upstream id
- * or (where the source uses it so) related id value: number of records, each: number n; ascending;
- * crc package(key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID key: ecosystem with release, a zero
- * byte, the package's normal name value: number of entries, each: text record id, text package as
- * written (empty when it is the normal name), text BODY; by record and position; crc filter(n
- * INTEGER PRIMARY KEY, value BLOB) one row, n = 1: a Bloom filter over all keys of name, crc; see
- * filter.h others  page(n INTEGER PRIMARY KEY, value BLOB) n: year << 32 | first number of the page
- *             value: PAGE, crc
- *   Every crc covers the key first (an integer key as u64), then the value before the crc.
+ *   PAGE   u32 year, u32 count, each: u32 number, u32 value;
+ *          sorted by number, one year a page, at most PAGE_ROWS.
+ *          EPSS: the value is the probability in units of 1e-9.
+ *          KEV: the day it was added as YYYYMMDD, or 0.
+ *
+ * Compiled database, one SQLite file per source, with DB_APPLICATION as its application_id and
+ * DB_VERSION as its user_version
+ *   OSV      record(n INTEGER PRIMARY KEY, value BLOB)
+ *              n      counts the records of the source in the order of their ids, from 1
+ *              value  text id, text HEAD, number of bytes of COLD, text COLD (zstd), crc
+ *            name(key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID
+ *              key    an id, alias, upstream id, or (where the source uses it so) related id
+ *              value  number of records, each: number n, ascending; crc
+ *            package(key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID
+ *              key    ecosystem with release, a zero byte, the package's normal name
+ *              value  number of entries, each: text record id, text package as written (empty
+ *                     when it is the normal name), text BODY; by record and position; crc
+ *   others   page(n INTEGER PRIMARY KEY, value BLOB)
+ *              n      year << 32 | first number of the page
+ *              value  PAGE, crc
+ *   A crc here covers the key (an integer key as u64), then the value before the crc.
+ *
+ * Filters, one file for all sources
+ *   FILTER_MAGIC, u32 version, u32 number of sources; each, in the order of the manifest:
+ *   u32 bytes, crc of the bytes, and a Bloom filter over the keys of its table `name` (filter.h);
+ *   no bytes when it has no such table
  */
 
 #include <stdint.h>
@@ -59,6 +75,11 @@
 #define DB_APPLICATION 0x536e5644
 #define DB_VERSION 1
 #define DB_PAGE_BYTES 4096
+
+/** First bytes of the file of filters, and its version. */
+#define FILTER_MAGIC "sondeft\n"
+#define FILTER_VERSION 1u
+#define FILTER_MAX_BYTES ((size_t)1 << 30)
 
 /** `format` of manifest.json, before and after the slash. */
 #define MANIFEST_FORMAT "sonde.vulndb"

@@ -24,8 +24,8 @@ static const struct {
 	{ "kind", offsetof(struct manifest_source, kind) },
 	{ "newest", offsetof(struct manifest_source, newest) },
 	{ "licence", offsetof(struct manifest_source, licence) },
-	{ "file", offsetof(struct manifest_source, file) },
-	{ "sha256", offsetof(struct manifest_source, sha256) },
+	{ "file", offsetof(struct manifest_source, file.name) },
+	{ "sha256", offsetof(struct manifest_source, file.sha256) },
 };
 
 #define N_TEXTS (sizeof(texts) / sizeof(texts[0]))
@@ -40,7 +40,7 @@ static void write_source(struct json_writer *w, const struct manifest_source *so
 		json_write_str(w, text);
 	}
 	json_write_key(w, "bytes");
-	json_write_u64(w, source->bytes);
+	json_write_u64(w, source->file.bytes);
 	json_write_key(w, "records");
 	json_write_u64(w, source->n_records);
 	json_write_key(w, "reasons");
@@ -76,7 +76,15 @@ void manifest_write(struct manifest *manifest, struct buf *out)
 		buf_add(out, i > 0 ? STR(",\n    ") : STR("\n    "));
 		write_source(&w, &manifest->sources[i]);
 	}
-	buf_add(out, STR("\n  ],\n"));
+	buf_add(out, STR("\n  ],\n  \"filter\": "));
+	w = JSON_WRITER(out, false);
+	json_write_object(&w);
+	json_write_member_str(&w, "file", manifest->filter.name);
+	json_write_member_str(&w, "sha256", manifest->filter.sha256);
+	json_write_key(&w, "bytes");
+	json_write_u64(&w, manifest->filter.bytes);
+	json_write_object_end(&w);
+	buf_add(out, STR(",\n"));
 	hash_sha256_hex(buf_str(out), manifest->digest);
 	buf_printf(out, DIGEST_HEAD "%s" DIGEST_TAIL, manifest->digest);
 }
@@ -148,7 +156,7 @@ static bool read_member(struct json *json, str key, struct manifest_source *sour
 		return true;
 	}
 	if (str_eq(key, STR("bytes")))
-		return read_u64(json, &source->bytes);
+		return read_u64(json, &source->file.bytes);
 	if (str_eq(key, STR("records")))
 		return read_u64(json, &source->n_records);
 	if (str_eq(key, STR("reasons")))
@@ -157,6 +165,11 @@ static bool read_member(struct json *json, str key, struct manifest_source *sour
 		return read_ecosystems(json, source);
 	json_skip(json);
 	return true;
+}
+
+static bool is_file(const struct manifest_file *file)
+{
+	return manifest_is_data_file(file->name) && file->sha256.n == 2 * SHA256_BYTES;
 }
 
 static bool read_source(struct json *json, struct manifest_source *source)
@@ -168,8 +181,22 @@ static bool read_source(struct json *json, struct manifest_source *source)
 		if (!read_member(json, key, source))
 			return false;
 	}
-	return source->name.n > 0 && source->kind.n > 0 && manifest_is_data_file(source->file) &&
-	       source->sha256.n == 2 * SHA256_BYTES;
+	return source->name.n > 0 && source->kind.n > 0 && is_file(&source->file);
+}
+
+/* The filter's file has the members of a source's; what a source has besides is ignored. */
+static bool read_filter(struct json *json, struct manifest_file *ret)
+{
+	struct manifest_source filter = { 0 };
+	str key;
+	if (!json_object_begin(json))
+		return false;
+	while (json_next_key(json, &key)) {
+		if (!read_member(json, key, &filter))
+			return false;
+	}
+	*ret = filter.file;
+	return is_file(ret);
 }
 
 static bool read_sources(struct json *json, struct manifest *manifest)
@@ -244,20 +271,29 @@ int manifest_read(
 			good = json_string(&json, &manifest.built_at);
 		} else if (str_eq(key, STR("sources"))) {
 			good = read_sources(&json, &manifest);
+		} else if (str_eq(key, STR("filter"))) {
+			good = read_filter(&json, &manifest.filter);
 		} else {
 			json_skip(&json);
 		}
 	}
-	if (!good || json_finish(&json, NULL) < 0)
+	if (!good || json_finish(&json, NULL) < 0 || manifest.filter.name.n == 0)
 		return err_set(
 		        err, -ERR_FORMAT, "%s: its contents are not those of a manifest", path);
 	*ret = manifest;
 	return 0;
 }
 
+const struct manifest_file *manifest_file_at(const struct manifest *manifest, size_t i)
+{
+	if (i < manifest->n_sources)
+		return &manifest->sources[i].file;
+	return i == manifest->n_sources ? &manifest->filter : NULL;
+}
+
 bool manifest_is_data_file(str name)
 {
-	const str tail = STR(".sqlite");
+	const str tail = str_has_suffix(name, STR(".sqlite")) ? STR(".sqlite") : STR(".filter");
 	if (!str_has_suffix(name, tail) || name.n < tail.n + 18 || name.p[0] == '.' ||
 	        memchr(name.p, '/', name.n) || memchr(name.p, '\0', name.n))
 		return false;

@@ -18,11 +18,16 @@ struct manifest_ecosystem {
 	uint64_t n; /* affected packages */
 };
 
+/** One file. */
+struct manifest_file {
+	str name, sha256; /* hexadecimal */
+	uint64_t bytes;
+};
+
 /** One source. Strings live where the call that yields them says. */
 struct manifest_source {
 	str name, kind, newest, licence;
-	str file, sha256;
-	uint64_t bytes; /* of the file */
+	struct manifest_file file;
 	uint64_t n_records, by_reason[REASON_COUNT];
 	const struct manifest_ecosystem *ecosystems; /* sorted by name */
 	size_t n_ecosystems;
@@ -34,7 +39,11 @@ struct manifest {
 	char digest[SHA256_HEX_SIZE];
 	struct manifest_source *sources; /* sorted by name */
 	size_t n_sources;
+	struct manifest_file filter; /* which ids each source may name */
 };
+
+/** The i-th file: those of the sources in their order, and last the filter; NULL behind it. */
+const struct manifest_file *manifest_file_at(const struct manifest *manifest, size_t i);
 
 /**
  * Write a manifest.

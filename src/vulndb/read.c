@@ -25,14 +25,12 @@
 #include "vulndb/verify.h"
 
 #define MANIFEST_MEMORY ((size_t)256 << 20)
-#define FILTER_MEMORY ((size_t)512 << 20)
 
 /* The statements of a source; which ones it has depends on its kind. */
 enum query {
 	QUERY_PACKAGE,
 	QUERY_NAME,
 	QUERY_RECORD,
-	QUERY_FILTER,
 	QUERY_PAGE,
 	QUERY_COUNT,
 };
@@ -41,7 +39,6 @@ static const char *const queries[QUERY_COUNT] = {
 	[QUERY_PACKAGE] = "SELECT key, value FROM package WHERE key = ?1",
 	[QUERY_NAME] = "SELECT key, value FROM name WHERE key = ?1",
 	[QUERY_RECORD] = "SELECT n, value FROM record WHERE n = ?1",
-	[QUERY_FILTER] = "SELECT n, value FROM filter WHERE n = ?1",
 	[QUERY_PAGE] = "SELECT n, value FROM page WHERE n <= ?1 ORDER BY n DESC LIMIT 1",
 };
 
@@ -53,13 +50,15 @@ struct reader {
 	char path[PATH_MAX];
 	sqlite3 *sql;
 	sqlite3_stmt *stmts[QUERY_COUNT];
-	str filter; /* the database's arena; empty until it is needed */
+	str filter; /* part of the database's `filters` */
 };
 
 struct vulndb {
 	char dir[PATH_MAX];
 	int dir_fd, lock_fd;
-	struct arena arena, filters;
+	struct arena arena;
+	struct buf filters; /* the file of filters; empty until it is needed */
+	struct file_mark filter_mark;
 	struct manifest manifest;
 	struct vulndb_source *sources;
 	struct reader *readers;
@@ -76,7 +75,7 @@ void vulndb_close(struct vulndb *db)
 	free(db->readers);
 	free(db->covering);
 	arena_fini(&db->arena);
-	arena_fini(&db->filters);
+	buf_fini(&db->filters);
 	if (db->dir_fd >= 0)
 		(void)close(db->dir_fd);
 	if (db->lock_fd >= 0)
@@ -95,6 +94,7 @@ static uint64_t sum_left_out(const struct manifest_source *source)
 static int make_readers(struct vulndb *db, const struct file_mark *marks, struct err *err)
 {
 	size_t n = db->manifest.n_sources;
+	db->filter_mark = marks[n];
 	db->sources = arena_alloc(&db->arena, n, sizeof(*db->sources));
 	db->readers = calloc(n + 1, sizeof(*db->readers));
 	db->covering = calloc(n + 1, sizeof(*db->covering));
@@ -109,13 +109,13 @@ static int make_readers(struct vulndb *db, const struct file_mark *marks, struct
 			.licence = source->licence,
 			.n_records = source->by_reason[REASON_USED],
 			.n_left_out = sum_left_out(source),
-			.file = source->file,
-			.sha256 = source->sha256 };
+			.file = source->file.name,
+			.sha256 = source->file.sha256 };
 		reader->source = source;
 		reader->mark = marks[i];
 		reader->is_osv = str_eq(source->kind, STR("osv"));
 		int length = snprintf(reader->path, sizeof(reader->path), "%s/" STR_FMT, db->dir,
-		        STR_ARG(source->file));
+		        STR_ARG(source->file.name));
 		if (length < 0 || (size_t)length >= sizeof(reader->path))
 			return err_set(err, -ENAMETOOLONG, "%s: path too long", db->dir);
 	}
@@ -146,7 +146,7 @@ int vulndb_open(const char *dir, struct vulndb **ret, struct err *err)
 	db->dir_fd = -1;
 	db->lock_fd = -1;
 	db->arena = ARENA(MANIFEST_MEMORY);
-	db->filters = ARENA(FILTER_MEMORY);
+	db->filters = BUF(FILTER_MAX_BYTES);
 	int r = open_folder(db, dir, err);
 	if (r < 0) {
 		vulndb_close(db);
@@ -219,9 +219,7 @@ static int statement(struct vulndb *db, struct reader *reader, enum query query,
 {
 	if (!reader->sql) {
 		struct file_mark mark;
-		if (file_mark_read(db->dir_fd,
-		            reader->source->file.p ? strrchr(reader->path, '/') + 1 : "",
-		            &mark) < 0 ||
+		if (file_mark_read(db->dir_fd, strrchr(reader->path, '/') + 1, &mark) < 0 ||
 		        !file_mark_eq(&mark, &reader->mark))
 			return err_set(err, -ERR_FORMAT,
 			        "%s: it was changed or removed since it was opened", reader->path);
@@ -440,18 +438,43 @@ static int read_cold(struct reader *reader, str cold, size_t cold_bytes, struct 
 	return 0;
 }
 
-/* May the source name this id? Its filter is read at the first question and kept. */
-static int may_name(struct vulndb *db, struct reader *reader, str id, struct err *err)
+/* The file of filters, checked, and divided among the sources. */
+static int divide_filters(struct vulndb *db)
 {
-	if (!reader->is_osv || reader->source->by_reason[REASON_USED] == 0)
-		return 0;
-	if (reader->filter.n == 0) {
-		int r = find_number(
-		        db, reader, QUERY_FILTER, 1, &db->filters, &reader->filter, err);
-		if (r <= 0)
-			return r < 0 ? r : row_damaged(reader, err);
+	struct cursor in = CURSOR(buf_str(&db->filters));
+	str magic = cursor_bytes(&in, sizeof(FILTER_MAGIC) - 1);
+	uint32_t version = cursor_u32(&in), n = cursor_u32(&in);
+	if (!str_eq(magic, STR(FILTER_MAGIC)) || version != FILTER_VERSION ||
+	        n != db->manifest.n_sources)
+		return -ERR_FORMAT;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t bytes = cursor_u32(&in), crc = cursor_u32(&in);
+		str filter = cursor_bytes(&in, bytes);
+		if (cursor_failed(&in) || hash_crc32(0, filter) != crc)
+			return -ERR_FORMAT;
+		db->readers[i].filter = filter;
 	}
-	return filter_may_have(reader->filter, id);
+	return in.rest.n > 0 ? -ERR_FORMAT : 0;
+}
+
+static int read_filters(struct vulndb *db, struct err *err)
+{
+	char name[NAME_MAX + 1];
+	struct file_mark mark;
+	if (db->filters.n > 0)
+		return 0;
+	(void)snprintf(name, sizeof(name), STR_FMT, STR_ARG(db->manifest.filter.name));
+	int r = file_mark_read(db->dir_fd, name, &mark);
+	if (r < 0 || !file_mark_eq(&mark, &db->filter_mark))
+		return err_set(err, -ERR_FORMAT,
+		        "%s/%s: it was changed or removed since it was opened", db->dir, name);
+	r = fs_read(db->dir_fd, name, &db->filters, err);
+	if (r == 0 && divide_filters(db) < 0)
+		r = err_set(err, -ERR_FORMAT, "%s/%s: damaged: build the database again", db->dir,
+		        name);
+	if (r < 0)
+		buf_fini(&db->filters);
+	return r;
 }
 
 /* The records of one source that go by a name. Returns how many; their numbers in `ret_numbers`. */
@@ -459,8 +482,8 @@ static int find_named(struct vulndb *db, struct reader *reader, str id, struct a
         struct cursor *ret_numbers, size_t *ret_count, struct err *err)
 {
 	str value;
-	int r = may_name(db, reader, id, err);
-	if (r > 0)
+	int r = read_filters(db, err);
+	if (r == 0 && reader->is_osv && filter_may_have(reader->filter, id))
 		r = find_bytes(db, reader, QUERY_NAME, id, arena, &value, err);
 	if (r <= 0) {
 		*ret_count = 0;

@@ -54,20 +54,20 @@ bool file_mark_eq(const struct file_mark *a, const struct file_mark *b)
 }
 
 /* The name as a C string; manifest_is_data_file() has seen that it holds no NUL. */
-static bool file_name(const struct manifest_source *source, char ret[NAME_MAX + 1])
+static bool file_name(const struct manifest_file *file, char ret[NAME_MAX + 1])
 {
-	if (source->file.n > NAME_MAX)
+	if (file->name.n == 0 || file->name.n > NAME_MAX)
 		return false;
-	memcpy(ret, source->file.p, source->file.n);
-	ret[source->file.n] = '\0';
+	memcpy(ret, file->name.p, file->name.n);
+	ret[file->name.n] = '\0';
 	return true;
 }
 
-int verify_file(int dir_fd, const struct manifest_source *source, struct err *err)
+int verify_file(int dir_fd, const struct manifest_file *file, struct err *err)
 {
 	char name[NAME_MAX + 1], hex[SHA256_HEX_SIZE];
 	struct stat st;
-	if (!file_name(source, name))
+	if (!file_name(file, name))
 		return err_set(err, -ERR_FORMAT, "a file of the database has too long a name");
 	autoclose int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
@@ -75,14 +75,14 @@ int verify_file(int dir_fd, const struct manifest_source *source, struct err *er
 		        "%s: cannot open: %s", name, strerror(errno));
 	if (fstat(fd, &st) < 0)
 		return err_set(err, -errno, "%s: cannot read: %s", name, strerror(errno));
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != source->bytes)
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != file->bytes)
 		return err_set(err, -ERR_FORMAT,
 		        "%s: not the file that the manifest names: %lld bytes, not %" PRIu64, name,
-		        (long long)st.st_size, source->bytes);
+		        (long long)st.st_size, file->bytes);
 	int r = hash_sha256_fd(fd, hex);
 	if (r < 0)
 		return err_set(err, r, "%s: cannot read: %s", name, strerror(-r));
-	if (!str_eq(str_from_c(hex), source->sha256))
+	if (!str_eq(str_from_c(hex), file->sha256))
 		return err_set(err, -ERR_FORMAT,
 		        "%s: damaged, or not the file that the manifest names: its SHA-256 differs",
 		        name);
@@ -128,13 +128,13 @@ static void write_stamp(int dir_fd, const struct manifest *manifest)
 {
 	autobuf text = BUF(MANIFEST_MAX_BYTES);
 	buf_printf(&text, "%s\n", manifest->digest);
-	for (size_t i = 0; i < manifest->n_sources; i++) {
+	const struct manifest_file *file;
+	for (size_t i = 0; (file = manifest_file_at(manifest, i)); i++) {
 		char name[NAME_MAX + 1];
 		struct file_mark mark;
-		if (!file_name(&manifest->sources[i], name) ||
-		        file_mark_read(dir_fd, name, &mark) < 0)
+		if (!file_name(file, name) || file_mark_read(dir_fd, name, &mark) < 0)
 			return;
-		write_mark(&text, &mark, manifest->sources[i].file);
+		write_mark(&text, &mark, file->name);
 	}
 	if (!buf_failed(&text))
 		(void)fs_replace(dir_fd, STAMP_NAME, buf_str(&text), 0644, NULL);
@@ -144,11 +144,12 @@ void verify_write_stamp(int dir_fd, const struct manifest *manifest)
 {
 	int64_t newest = 0;
 	struct timespec now;
-	for (size_t i = 0; i < manifest->n_sources; i++) {
+	const struct manifest_file *file;
+	for (size_t i = 0; (file = manifest_file_at(manifest, i)); i++) {
 		char name[NAME_MAX + 1];
 		struct file_mark mark;
-		if (file_name(&manifest->sources[i], name) &&
-		        file_mark_read(dir_fd, name, &mark) == 0 && mark.ctime_ns > newest)
+		if (file_name(file, name) && file_mark_read(dir_fd, name, &mark) == 0 &&
+		        mark.ctime_ns > newest)
 			newest = mark.ctime_ns;
 	}
 	if (clock_gettime(CLOCK_REALTIME_COARSE, &now) == 0) {
@@ -166,21 +167,21 @@ int verify_files(int dir_fd, const struct manifest *manifest, struct arena *aren
 {
 	autobuf stamp = BUF(MANIFEST_MAX_BYTES);
 	int64_t stamped_ns = read_stamp(dir_fd, manifest, &stamp);
-	struct file_mark *marks = arena_alloc(arena, manifest->n_sources, sizeof(*marks));
+	struct file_mark *marks = arena_alloc(arena, manifest->n_sources + 1, sizeof(*marks));
 	bool is_stale = false;
 	if (!marks)
 		return err_set(err, -ERR_LIMIT, "out of memory for the database");
-	for (size_t i = 0; i < manifest->n_sources; i++) {
-		const struct manifest_source *source = &manifest->sources[i];
+	const struct manifest_file *file;
+	for (size_t i = 0; (file = manifest_file_at(manifest, i)); i++) {
 		char name[NAME_MAX + 1];
-		if (!file_name(source, name))
+		if (!file_name(file, name))
 			return err_set(
 			        err, -ERR_FORMAT, "a file of the database has too long a name");
 		int r = file_mark_read(dir_fd, name, &marks[i]);
-		if (r == 0 && marks[i].size == source->bytes &&
-		        is_vouched(buf_str(&stamp), stamped_ns, &marks[i], source->file))
+		if (r == 0 && marks[i].size == file->bytes &&
+		        is_vouched(buf_str(&stamp), stamped_ns, &marks[i], file->name))
 			continue;
-		r = verify_file(dir_fd, source, err);
+		r = verify_file(dir_fd, file, err);
 		if (r < 0)
 			return r;
 		struct file_mark after;

@@ -28,7 +28,7 @@ bool file_mark_eq(const struct file_mark *a, const struct file_mark *b);
  * Check every file of a manifest, hashing those that the stamp does not vouch for, and renew the
  * stamp if that is possible.
  *
- * Out:     ret  arena; one mark per source, in the manifest's order
+ * Out:     ret  arena; one mark per file, in the order of manifest_file_at()
  * Returns: 0; -ERR_FORMAT when a file is missing, or not the one named; -ERR_LIMIT when the arena
  * is full; -errno
  */
@@ -36,7 +36,7 @@ int verify_files(int dir_fd, const struct manifest *manifest, struct arena *aren
         struct file_mark **ret, struct err *err);
 
 /** Hash one file of a manifest. Returns: 0; -ERR_FORMAT when it is another than named; -errno */
-int verify_file(int dir_fd, const struct manifest_source *source, struct err *err);
+int verify_file(int dir_fd, const struct manifest_file *file, struct err *err);
 
 /**
  * Write the stamp for files that the caller has just hashed. Waits some milliseconds if one of them
