@@ -15,7 +15,7 @@ struct lines {
 	size_t window_bytes, begin, end; /* bytes [begin, end) of the window are unread */
 	uint64_t offset, limit_bytes;    /* of the file: what was read, and where reading stops */
 	uint64_t number;                 /* of the line returned last, from 1 */
-	bool is_cut; /* that line was longer than the window: only its head was returned */
+	bool is_cut; /* that line does not fit the window: only its head was returned */
 	int failure; /* < 0: why lines_next() ended early */
 };
 
@@ -23,7 +23,7 @@ struct lines {
  * Make a window.
  *
  * In:      arena         holds the window
- *          window_bytes  longest line that is returned whole
+ *          window_bytes  shorter lines are returned whole
  * Returns: 0; -ERR_LIMIT when the arena is full
  */
 int lines_init(struct lines *lines, struct arena *arena, size_t window_bytes);

@@ -24,10 +24,9 @@
 
 /* The only file there is. */
 #define FILE_NAME "rpmdb"
+#define TABLE_NAME "Packages"
 #define HEADER_BYTES 100
 
-/* A table row takes at least this much of its page, so a tree with more rows has loops. */
-#define ROW_MIN_BYTES 4
 /* Pages are read again when they have left the cache; a tree that is read this often over has
  * loops. */
 #define REREADS_MAX 8
@@ -43,7 +42,7 @@ struct database {
 	const struct rpm_blobs *to;
 	struct rpm_wal wal;
 	uint64_t size_bytes, read_bytes, read_max_bytes;
-	uint64_t n_calls, calls_max, n_rows, blobs_bytes;
+	uint64_t n_calls, calls_max, blobs_bytes;
 	int failure; /* < 0: why a read failed */
 	sqlite3 *db;
 	struct buf blob;
@@ -252,15 +251,17 @@ static int on_progress(void *ctx)
 	return ++database->n_calls > database->calls_max;
 }
 
-/* One table is read, no function called, nothing else begun. */
+/* One table and the list of tables are read, no function called, nothing else begun. */
 static int on_authorize(void *ctx, int action, const char *a, const char *b, const char *database,
         const char *trigger)
 {
 	(void)ctx, (void)b, (void)database, (void)trigger;
 	if (action == SQLITE_SELECT)
 		return SQLITE_OK;
-	return action == SQLITE_READ && a && sqlite3_stricmp(a, "Packages") == 0 ? SQLITE_OK
-	                                                                         : SQLITE_DENY;
+	if (action == SQLITE_READ && a &&
+	        (sqlite3_stricmp(a, TABLE_NAME) == 0 || sqlite3_stricmp(a, "sqlite_master") == 0))
+		return SQLITE_OK;
+	return SQLITE_DENY;
 }
 
 /* What went wrong, in our classes. */
@@ -318,7 +319,7 @@ static int read_blob(struct database *database, int64_t number, struct err *err)
 	sqlite3_blob *blob = NULL;
 	char text[200];
 	int r = 0;
-	int code = sqlite3_blob_open(database->db, "main", "Packages", "blob", number, 0, &blob);
+	int code = sqlite3_blob_open(database->db, "main", TABLE_NAME, "blob", number, 0, &blob);
 	size_t n = code == SQLITE_OK ? (size_t)sqlite3_blob_bytes(blob) : 0;
 	database->blobs_bytes += n;
 	if (database->blobs_bytes > database->size_bytes) {
@@ -345,29 +346,63 @@ static int read_blob(struct database *database, int64_t number, struct err *err)
 	return r;
 }
 
-/* Step through the numbers that `sql` yields with `bound` for its parameter. `ret_last` is the last
- * good one. */
-static int read_rows(struct database *database, const char *sql, int64_t bound, int64_t *ret_last,
-        int *ret_code, struct err *err)
+/* Is the table one that SQLite reads by itself? A view or a virtual table would run more of it. */
+static int check_table(struct database *database, struct err *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	const char *text = NULL;
+	bool is_table = false;
+	int code = sqlite3_prepare_v2(database->db,
+	        "SELECT sql FROM sqlite_master WHERE name = '" TABLE_NAME "' COLLATE NOCASE", -1,
+	        &stmt, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_step(stmt);
+	if (code == SQLITE_ROW)
+		text = (const char *)sqlite3_column_text(stmt, 0);
+	if (text)
+		is_table = str_has_prefix(str_from_c(text), STR("CREATE TABLE "));
+	int r = code == SQLITE_ROW || code == SQLITE_DONE ? 0 : fail(database, code, err);
+	if (r == 0 && !is_table)
+		r = err_set(err, -ERR_FORMAT, "no rpm database: it has no table " TABLE_NAME);
+	(void)sqlite3_finalize(stmt);
+	return r;
+}
+
+/* A way through the table: up from its beginning, or down to where that ended. */
+struct pass {
+	const char *sql;
+	int64_t bound, last; /* numbers above `bound` are wanted; `last` is the last good one */
+	bool is_down, has_any;
+	bool is_broken; /* it ended at damage: what lies beyond can be had from the other side */
+};
+
+static int read_rows(struct database *database, struct pass *pass, struct err *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	int r = 0;
-	int code = sqlite3_prepare_v2(database->db, sql, -1, &stmt, NULL);
+	int code = sqlite3_prepare_v2(database->db, pass->sql, -1, &stmt, NULL);
 	if (code == SQLITE_OK)
-		code = sqlite3_bind_int64(stmt, 1, bound);
+		code = sqlite3_bind_int64(stmt, 1, pass->bound);
 	while (r == 0 && (code == SQLITE_OK || code == SQLITE_ROW)) {
 		code = sqlite3_step(stmt);
 		if (code != SQLITE_ROW)
 			break;
-		*ret_last = sqlite3_column_int64(stmt, 0);
-		if (++database->n_rows > database->size_bytes / ROW_MIN_BYTES)
-			r = err_set(
-			        err, -ERR_LIMIT, "more rows than its size allows: it has loops");
-		else
-			r = read_blob(database, *ret_last, err);
+		int64_t number = sqlite3_column_int64(stmt, 0);
+		bool is_next = pass->is_down ? number < pass->last : number > pass->last;
+		if (number <= pass->bound || (pass->has_any && !is_next)) {
+			code = SQLITE_CORRUPT;
+			break;
+		}
+		pass->last = number;
+		pass->has_any = true;
+		r = read_blob(database, number, err);
 	}
-	*ret_code = code;
-	if (r == 0 && code != SQLITE_DONE)
+	pass->is_broken = r == 0 && (code & 0xff) == SQLITE_CORRUPT;
+	if (pass->is_broken)
+		r = err_set(err, -ERR_FORMAT, "the database is damaged %s header %lld",
+		        pass->has_any ? (pass->is_down ? "before" : "after") : "near",
+		        pass->has_any ? (long long)pass->last : 0);
+	else if (r == 0 && code != SQLITE_DONE)
 		r = fail(database, code, err);
 	(void)sqlite3_finalize(stmt);
 	return r;
@@ -376,23 +411,28 @@ static int read_rows(struct database *database, const char *sql, int64_t bound, 
 /* All rows; past a break in the tree, those that can be reached from its other end. */
 static int read_table(struct database *database, struct err *err)
 {
-	int64_t first = INT64_MIN, last = INT64_MAX;
-	int code, again;
-	int r = read_rows(database, "SELECT hnum FROM Packages WHERE hnum > ? ORDER BY hnum",
-	        INT64_MIN, &first, &code, err);
-	if (r == 0 || (code & 0xff) != SQLITE_CORRUPT || database->failure < 0)
+	struct pass up = {
+		.sql = "SELECT hnum FROM " TABLE_NAME " WHERE hnum > ? ORDER BY hnum",
+		.bound = INT64_MIN,
+	};
+	struct pass down = {
+		.sql = "SELECT hnum FROM " TABLE_NAME " WHERE hnum > ? ORDER BY hnum DESC",
+		.is_down = true,
+	};
+	struct err below = { 0 };
+	int r = check_table(database, err);
+	if (r == 0)
+		r = read_rows(database, &up, err);
+	if (!up.is_broken)
 		return r;
-	struct err ignored;
-	int back =
-	        read_rows(database, "SELECT hnum FROM Packages WHERE hnum > ? ORDER BY hnum DESC",
-	                first, &last, &again, &ignored);
-	if (back < 0 && (again & 0xff) != SQLITE_CORRUPT)
-		return back == r ? r : err_set(err, back, "%s", ignored.text);
-	if (first == INT64_MIN && last == INT64_MAX)
+	down.bound = up.has_any ? up.last : INT64_MIN;
+	int back = read_rows(database, &down, &below);
+	if (back < 0 && !down.is_broken)
+		return err_set(err, back, "%s", below.text);
+	if (!up.has_any || !down.has_any)
 		return r;
 	return err_set(err, -ERR_FORMAT, "the database is damaged between headers %lld and %lld",
-	        first == INT64_MIN ? 0 : (long long)first,
-	        last == INT64_MAX ? -1 : (long long)last);
+	        (long long)up.last, (long long)down.last);
 }
 
 static int open_database(struct database *database, struct err *err)
