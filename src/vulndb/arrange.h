@@ -24,8 +24,8 @@ struct arrange_progress {
  *          arena takes the ecosystems and the filter
  * Out:     ret         its ecosystems and their counts, sorted by name
  *          ret_filter  arena; its filter; untouched when it is a table of CVEs
- * Returns: 0; -ERR_FORMAT when the feed file is damaged; -ERR_LIMIT when it is larger than we read;
- * -errno
+ * Returns: 0; -ERR_FORMAT when the feed file is damaged; -ERR_LIMIT when it holds more than we
+ *          read; -errno
  */
 int arrange_source(struct feed_reader *feed, const char *path, struct arena *arena,
         struct manifest_source *ret, str *ret_filter, const struct arrange_progress *progress,

@@ -117,6 +117,7 @@ int vulndb_verify(const char *dir, void (*told)(void *ctx, const char *file, con
 	if (dir_fd < 0)
 		return dir_fd;
 	autoclose int lock_fd = readers_lock(dir_fd, false);
+	(void)lock_fd; /* held until the end */
 	int r = verify_read_manifest(dir_fd, dir, &arena, &manifest, &why);
 	if (r != -ENOENT && told)
 		told(ctx, MANIFEST_NAME, r < 0 ? why.text : NULL);

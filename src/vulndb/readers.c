@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define READERS_NAME ".readers"
+#define TRIES_MAX 100u /* a millisecond apart */
 
 int readers_make(int dir_fd, const char *path, struct err *err)
 {
@@ -21,11 +22,15 @@ int readers_make(int dir_fd, const char *path, struct err *err)
 int readers_lock(int dir_fd, bool alone)
 {
 	int fd = openat(dir_fd, READERS_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	while (fd >= 0 && flock(fd, alone ? LOCK_EX | LOCK_NB : LOCK_SH) < 0) {
-		if (errno == EINTR)
-			continue;
-		(void)close(fd);
-		fd = -1;
+	for (unsigned tries = 0; fd >= 0; tries++) {
+		static const struct timespec pause = { .tv_nsec = 1000000 };
+		if (flock(fd, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)
+			return fd;
+		if (alone || errno != EWOULDBLOCK || tries == TRIES_MAX)
+			break;
+		(void)nanosleep(&pause, NULL);
 	}
-	return fd;
+	if (fd >= 0)
+		(void)close(fd);
+	return -1;
 }

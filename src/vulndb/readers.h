@@ -13,10 +13,11 @@
 int readers_make(int dir_fd, const char *path, struct err *err);
 
 /**
- * Take the lock: shared (waits for a build that is removing files, which is short), or alone (never
- * waits).
+ * Take the lock: shared (waits a little for a build that is removing files), or alone (at once or
+ * not at all).
  *
  * Returns: a descriptor that holds it, closed by the caller; -1 when it cannot be had. A reader
- * goes on without: a database on read-only media has no lock file and no builds.
+ *          goes on without: a database on read-only media has no lock file and no builds, and
+ *          whoever may read the file could hold the lock for ever.
  */
 int readers_lock(int dir_fd, bool alone);

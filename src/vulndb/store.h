@@ -59,8 +59,8 @@ int feed_writer_add(struct feed_writer *writer, str key, str what, str payload, 
 /**
  * Sort, complete and put the file in its place. Of frames with equal keys the first stays.
  *
- * In:      head  all but n_frames and data_bytes, which are set here, as are the counts of
- * duplicates told  called for each frame left out because its key stands earlier; may be NULL
+ * In:      told  called for each frame left out because its key stands earlier; may be NULL
+ * Out:     head  n_frames and data_bytes are set, duplicates moved from used to their own count
  * Returns: 0; -errno: the file that was there before stands
  */
 int feed_writer_commit(struct feed_writer *writer, struct feed_head *head,
@@ -70,8 +70,8 @@ int feed_writer_commit(struct feed_writer *writer, struct feed_head *head,
  * Open a feed file and read its head.
  *
  * Out:     ret  caller closes
- * Returns: 0; -ENOENT; -ERR_FORMAT when it is damaged, truncated or foreign; -ERR_UNSUPPORTED when
- * a newer program wrote it; -errno
+ * Returns: 0; -ERR_FORMAT when it is damaged, truncated or foreign; -ERR_UNSUPPORTED when a newer
+ *          program wrote it; -errno
  */
 int feed_reader_open(int dir_fd, const char *name, struct feed_reader **ret, struct err *err);
 

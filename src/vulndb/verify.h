@@ -17,8 +17,7 @@ struct file_mark {
 	int64_t mtime_ns, ctime_ns;
 };
 
-/** The mark of a file, not following a link. Returns: 0; -ERR_FORMAT when it is no regular file;
- * -errno */
+/** The mark of a file, following no link. Returns: 0; -ERR_FORMAT when it is not regular; -errno */
 int file_mark_read(int dir_fd, const char *name, struct file_mark *ret);
 
 /** Are they the same? */
@@ -30,7 +29,7 @@ bool file_mark_eq(const struct file_mark *a, const struct file_mark *b);
  *
  * Out:     ret  arena; one mark per file, in the order of manifest_file_at()
  * Returns: 0; -ERR_FORMAT when a file is missing, or not the one named; -ERR_LIMIT when the arena
- * is full; -errno
+ *          is full; -errno
  */
 int verify_files(int dir_fd, const struct manifest *manifest, struct arena *arena,
         struct file_mark **ret, struct err *err);

@@ -108,9 +108,9 @@ int vulndb_verify(const char *dir, void (*told)(void *ctx, const char *file, con
 /** Why a record was not used. The names are in reason_name(); there is no "other". */
 enum reason {
 	REASON_USED,
-	REASON_NOT_JSON, /* the text is not JSON, or not an object */
-	REASON_NO_ID,    /* no usable `id` */
-	REASON_WITHDRAWN,
+	REASON_NOT_JSON,   /* the text is not JSON, or not an object */
+	REASON_NO_ID,      /* no usable `id` */
+	REASON_WITHDRAWN,  /* its publisher took it back */
 	REASON_MALICIOUS,  /* a MAL- record: a class of its own, not imported yet */
 	REASON_NO_PACKAGE, /* nothing in `affected` names a package */
 	REASON_ONLY_GIT,   /* its packages have only GIT ranges and no versions */
@@ -119,8 +119,7 @@ enum reason {
 	REASON_TOO_LARGE,  /* larger than the limits of docs/vulndb-format.md */
 	REASON_DUPLICATE,  /* the same id stands earlier in the same source */
 	REASON_UNREADABLE, /* the zip's entry is damaged, encrypted or of an unknown method */
-	REASON_BAD_ROW, /* a line of a table (EPSS) or an entry of a list (KEV) that is not what it
-	                   should be */
+	REASON_BAD_ROW,    /* a line of EPSS or an entry of KEV that is not what it should be */
 	REASON_COUNT,
 };
 
@@ -132,17 +131,15 @@ struct import_result {
 	char source[128];
 	uint64_t n_records, by_reason[REASON_COUNT];
 	uint64_t n_bytes;  /* of text read, decompressed */
-	char problem[248]; /* why the source could not be imported at all; empty when it was: the
-	                      old one stands */
+	char problem[248]; /* why it could not be imported, and the old one stands; else empty */
 };
 
 /** What an import tells while it works. Called from one thread at a time; any entry may be NULL. */
 struct import_listener {
 	void (*source)(void *ctx, const struct import_result *result);
-	/** One record that was left out or oddly used: "osv/PyPI", "PYSEC-2021-1.json",
-	 * "withdrawn". */
+	/** A record left out, or oddly used: "osv/PyPI", "PYSEC-2021-1.json", "withdrawn". */
 	void (*record)(void *ctx, const char *source, const char *record, const char *what);
-	/** A file below a given folder that is no feed we know. */
+	/** A file that belongs to no feed we know, or to an older issue of one. */
 	void (*ignored)(void *ctx, const char *path, const char *why);
 	void (*progress)(void *ctx, uint64_t done_bytes, uint64_t all_bytes);
 	void *ctx;
@@ -151,13 +148,16 @@ struct import_listener {
 /**
  * Normalise published feeds into the feed store.
  *
- * In:      paths      files and folders: a folder of <Ecosystem>/all.zip, one zip, loose JSON, EPSS
- *                     (epss_scores-*.csv[.gz]), KEV (known_exploited_vulnerabilities.json), or a
- * folder of these feed_dir   the store; made when missing; one file per source, replaced atomically
+ * In:      paths      files and folders: a folder of <Ecosystem>/all.zip, one zip, loose JSON,
+ *                     EPSS (epss_scores-*.csv[.gz]), KEV (known_exploited_vulnerabilities.json),
+ *                     or a folder of these
+ *          feed_dir   the store; made when missing; one file per source, replaced atomically
  *          n_threads  0: one per CPU
- * Returns: 0 when at least one source was imported; -ENOENT when nothing in `paths` is a feed;
- * -ERR_FORMAT when every source found was unusable; -errno (a full disk: the old files stand) Cost:
- * one pass over the text; sources in parallel
+ * Returns: 0 when at least one source was imported, or the store has a newer issue already;
+ *          -ENOENT when a path does not exist, or nothing in `paths` is a feed;
+ *          -ERR_FORMAT when every source found was unusable;
+ *          -errno (a full disk: the old files stand)
+ * Cost:    one pass over the text; sources in parallel
  */
 int feed_import(const char *const *paths, size_t n_paths, const char *feed_dir, unsigned n_threads,
         const struct import_listener *listener, struct err *err);

@@ -37,9 +37,9 @@ static inline bool zip_entry_is_folder(const struct zip_entry *entry)
  *
  * In:      fd  a regular file, borrowed until zip_close(); read with pread
  * Out:     ret  caller closes
- * Returns: 0; -ERR_FORMAT when it is no zip, truncated, or its entries overlap; -ERR_LIMIT when it
- * has more entries, or claims to unpack to more, than a real feed does; -ERR_UNSUPPORTED for a part
- * of a split archive; -errno
+ * Returns: 0; -ERR_FORMAT when it is no zip, truncated, or its entries overlap;
+ *          -ERR_LIMIT when it has more entries, or claims to unpack to more, than a real feed does;
+ *          -ERR_UNSUPPORTED for a part of a split archive; -errno
  */
 int zip_open(int fd, struct zip **ret, struct err *err);
 
@@ -54,7 +54,8 @@ const struct zip_entry *zip_entries(const struct zip *zip, size_t *ret_count);
  *
  * In:      entry  of this archive
  * Out:     out    replaced by the entry's bytes; its maximum is the limit
- * Returns: 0; -ERR_FORMAT when the entry is damaged; -ERR_UNSUPPORTED when it is encrypted or
- * packed in another way; -ERR_LIMIT when it claims to be larger than `out` may grow; -errno
+ * Returns: 0; -ERR_FORMAT when the entry is damaged;
+ *          -ERR_UNSUPPORTED when it is encrypted or packed in another way;
+ *          -ERR_LIMIT when it claims to be larger than `out` may grow; -errno
  */
 int zip_read(struct zip *zip, const struct zip_entry *entry, struct buf *out, struct err *err);
