@@ -38,17 +38,13 @@ struct manifest {
 };
 
 /* What follows the last "node_modules" of a folder; false when there is none. */
-static bool after_node_modules(str dir, str *ret_rest)
+static bool after_node_modules(str folder, str *ret_rest)
 {
-	str rest = { NULL, 0 };
-	while (dir.n > 0) {
-		str name = str_basename(dir);
-		if (str_eq(name, STR("node_modules"))) {
-			*ret_rest = rest;
+	for (str dir = folder; dir.n > 0; dir = str_dirname(dir)) {
+		if (str_eq(str_basename(dir), STR("node_modules"))) {
+			*ret_rest = str_skip(folder, dir.n + 1);
 			return true;
 		}
-		rest = (str){ name.p, name.n + (rest.n > 0 ? rest.n + 1 : 0) };
-		dir = str_dirname(dir);
 	}
 	return false;
 }

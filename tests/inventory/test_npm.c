@@ -62,6 +62,8 @@ static void test_npm__knows_a_package_s_root_by_its_path(void **state)
 		{ "/a/node_modules/@/n/package.json", NULL },
 		{ "/a/node_modules//package.json", NULL },
 		{ "/a/node_modules/@s//package.json", NULL },
+		{ "/a/node_modules//n/package.json", NULL },
+		{ "/a/node_modules/@s//n/package.json", NULL },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct probe p = PROBE(str_from_c(rows[i].path), STR(text));
