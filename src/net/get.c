@@ -115,7 +115,7 @@ static void read_wait(struct response *response, str value)
 	char date[NET_DATE_SIZE] = "";
 	if (str_to_u64(value, INT32_MAX, &response->wait) || !net_is_date(value))
 		return;
-	memcpy(date, value.p, value.n);
+	net_text_show(value, date, sizeof(date));
 	time_t then = curl_getdate(date, NULL), now = time(NULL);
 	if (then >= 0)
 		response->wait = then > now ? (uint64_t)(then - now) : 0;
@@ -124,11 +124,9 @@ static void read_wait(struct response *response, str value)
 static void read_header(struct response *response, str name, str value)
 {
 	if (str_eq_nocase(name, STR("etag")) && net_is_etag(value)) {
-		memcpy(response->etag, value.p, value.n);
-		response->etag[value.n] = '\0';
+		net_text_show(value, response->etag, sizeof(response->etag));
 	} else if (str_eq_nocase(name, STR("last-modified")) && net_is_date(value)) {
-		memcpy(response->last_modified, value.p, value.n);
-		response->last_modified[value.n] = '\0';
+		net_text_show(value, response->last_modified, sizeof(response->last_modified));
 	} else if (str_eq_nocase(name, STR("content-range"))) {
 		read_range(response, value);
 	} else if (str_eq_nocase(name, STR("retry-after"))) {
