@@ -1,6 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/str.h"
-int main(void)
+/* The program `sonde`: picks the command by its word and hands it its settings. */
+#include "cmd/cmd.h"
+
+#include <stdio.h>
+
+static int (*const functions[COMMAND_COUNT])(struct invocation *) = {
+#define COMMAND(id, word, arguments, sentence, text) [COMMAND_##id] = cmd_##id,
+#include "cmd/commands.def"
+#undef COMMAND
+};
+
+static enum command_id find_command(str word)
 {
-	return 0;
+	size_t i = 0;
+	while (i < COMMAND_COUNT && !str_eq(str_from_c(command_rows[i].word), word))
+		i++;
+	return (enum command_id)i;
+}
+
+static int run(enum command_id id, int n, char **args)
+{
+	struct settings settings;
+	struct err err = { 0 };
+	int code;
+	int r = settings_read(id, n, args, &settings, &err);
+	if (r < 0) {
+		code = say_error(NULL, &err);
+	} else if (settings.wants_help) {
+		help_text(id);
+		code = EXIT_GOOD;
+	} else if (settings.wants_version) {
+		(void)printf("sonde %s\n", SONDE_VERSION);
+		code = EXIT_GOOD;
+	} else {
+		struct invocation call = { .id = id, .settings = &settings };
+		code = functions[id](&call);
+	}
+	settings_fini(&settings);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	str word = str_from_c(argc > 1 ? argv[1] : "");
+	if (word.n == 0 || str_eq(word, STR("--help")) || str_eq(word, STR("-h"))) {
+		help_text(COMMAND_COUNT);
+		return word.n == 0 ? EXIT_USAGE : EXIT_GOOD;
+	}
+	if (str_eq(word, STR("--version"))) {
+		(void)printf("sonde %s\n", SONDE_VERSION);
+		return EXIT_GOOD;
+	}
+	enum command_id id = find_command(word);
+	if (id == COMMAND_COUNT) {
+		(void)fprintf(stderr, "sonde: no such command; 'sonde --help' lists them\n");
+		return EXIT_USAGE;
+	}
+	return run(id, argc - 2, argv + 2);
 }

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/settings.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define CONFIG_FILE "/etc/sonde/sonde.conf"
+
+/* Settings of one run are small: arguments, an environment, a file. */
+#define SETTINGS_BYTES ((size_t)16 << 20)
+
+const struct setting setting_rows[SET_COUNT] = {
+#define SETTING(id, key, letter, kind, argument, range, standard, commands, sentence)              \
+	[SET_##id] = { key, letter, KIND_##kind, argument, range, standard, commands, sentence },
+#include "cmd/settings.def"
+#undef SETTING
+};
+
+const struct command command_rows[COMMAND_COUNT] = {
+#define COMMAND(id, word, arguments, sentence, text)                                               \
+	[COMMAND_##id] = { word, arguments, sentence, text },
+#include "cmd/commands.def"
+#undef COMMAND
+};
+
+static enum setting_id find_key(str key)
+{
+	size_t i = 0;
+	while (i < SET_COUNT && !str_eq(str_from_c(setting_rows[i].key), key))
+		i++;
+	return (enum setting_id)i;
+}
+
+static enum setting_id find_letter(char letter)
+{
+	size_t i = 0;
+	while (i < SET_COUNT &&
+	        (setting_rows[i].letter == '\0' || setting_rows[i].letter != letter))
+		i++;
+	return (enum setting_id)i;
+}
+
+static bool is_choice(str choices, str word)
+{
+	str choice;
+	while (str_split_first(choices, '|', &choice, &choices)) {
+		if (str_eq(choice, word))
+			return true;
+	}
+	return str_eq(choices, word);
+}
+
+static bool is_number_in(str range, str text)
+{
+	str low, high;
+	uint64_t min, max, v;
+	return str_split_first(range, '-', &low, &high) && str_to_u64(low, UINT64_MAX, &min) &&
+	       str_to_u64(high, UINT64_MAX, &max) && str_to_u64(text, max, &v) && v >= min;
+}
+
+/* Is the text a value of that setting? The sentence names where it was given. */
+static int check(const struct setting *row, const char *origin, const char *text, struct err *err)
+{
+	str value = str_from_c(text), range = str_from_c(row->range);
+	switch (row->kind) {
+	case KIND_WORD:
+		if (value.n == 0 && row->standard[0] == '\0')
+			return 0;
+		if (!is_choice(range, value))
+			return err_set(
+			        err, -EINVAL, "%s: '%s' is none of %s", origin, text, row->range);
+		return 0;
+	case KIND_NUMBER:
+		if (!is_number_in(range, value))
+			return err_set(err, -EINVAL, "%s: '%s' is no whole number in %s", origin,
+			        text, row->range);
+		return 0;
+	case KIND_OPTIONAL:
+		if (!str_eq(value, STR("any")) && !is_number_in(range, value))
+			return err_set(err, -EINVAL, "%s: '%s' is no whole number in %s", origin,
+			        text, row->range);
+		return 0;
+	case KIND_FLAG:
+		if (!is_choice(STR("yes|no|true|false|1|0"), value))
+			return err_set(
+			        err, -EINVAL, "%s: '%s' is neither yes nor no", origin, text);
+		return 0;
+	case KIND_LATER:
+		if (!str_eq(value, range))
+			return err_set(
+			        err, -EINVAL, "%s: comes with a later version of sonde", origin);
+		return 0;
+	case KIND_TEXT:
+	case KIND_LIST:
+	default: return 0;
+	}
+}
+
+/* A later layer replaces what an earlier one said; within a layer a LIST grows. */
+static int set(struct settings *s, enum setting_id id, const char *origin, bool append,
+        const char *text, struct err *err)
+{
+	struct setting_value *value = &s->values[id];
+	int r = check(&setting_rows[id], origin, text, err);
+	if (r < 0)
+		return r;
+	size_t n = append ? value->n : 0;
+	const char **items = arena_alloc(&s->arena, n + 1, sizeof(*items));
+	const char *name = NULL;
+	str copy;
+	if (items && arena_copy(&s->arena, str_from_c(origin), &copy) >= 0)
+		name = copy.p;
+	if (!items || !name || arena_copy(&s->arena, str_from_c(text), &copy) < 0)
+		return err_set(err, -ENOMEM, "%s: too much configuration", origin);
+	if (n > 0)
+		memcpy(items, value->items, n * sizeof(*items));
+	items[n] = copy.p;
+	*value = (struct setting_value){ .items = items, .n = n + 1, .origin = name };
+	return 0;
+}
+
+/* A list in the environment or a file is separated by ':'. */
+static int set_list(struct settings *s, enum setting_id id, const char *origin, const char *text,
+        struct err *err)
+{
+	str rest = str_from_c(text), item, z;
+	bool more = rest.n > 0, first = true;
+	int r = 0;
+	while (more && r >= 0) {
+		more = str_split_first(rest, ':', &item, &rest);
+		if (!more)
+			item = rest;
+		if (arena_copy(&s->arena, item, &z) < 0)
+			return err_set(err, -ENOMEM, "%s: too much configuration", origin);
+		if (item.n > 0) {
+			r = set(s, id, origin, !first, z.p, err);
+			first = false;
+		}
+	}
+	return r;
+}
+
+static int set_outside(struct settings *s, enum setting_id id, const char *origin, const char *text,
+        struct err *err)
+{
+	return setting_rows[id].kind == KIND_LIST ? set_list(s, id, origin, text, err)
+	                                          : set(s, id, origin, false, text, err);
+}
+
+struct ini_job {
+	struct settings *settings;
+	const char *file;
+	struct err *err;
+	int code;
+	unsigned n;
+};
+
+static int on_ini(void *user, const char *section, const char *name, const char *value)
+{
+	struct ini_job *job = user;
+	char origin[320];
+	enum setting_id id = find_key(str_from_c(name));
+	if (job->code < 0)
+		return 0;
+	(void)snprintf(origin, sizeof(origin), "%.255s: %.48s", job->file, name);
+	if (section[0] != '\0')
+		job->code = err_set(
+		        job->err, -EINVAL, "%s: sections ([%s]) are not known", job->file, section);
+	else if (id == SET_COUNT)
+		job->code = err_set(job->err, -EINVAL, "%s: no such setting", origin);
+	else
+		job->code = set_outside(job->settings, id, origin, value, job->err);
+	return job->code >= 0;
+}
+
+static int read_file(struct settings *s, struct err *err)
+{
+	const char *named = getenv("SONDE_CONFIG");
+	const char *file = named && *named ? named : CONFIG_FILE;
+	FILE *f = fopen(file, "re");
+	if (!f && errno == ENOENT && !(named && *named))
+		return 0;
+	if (!f)
+		return err_set(err, -errno, "%s: cannot open: %s", file, strerror(errno));
+	struct ini_job job = { .settings = s, .file = file, .err = err };
+	int line = ini_parse_file(f, on_ini, &job);
+	(void)fclose(f);
+	if (job.code < 0)
+		return job.code;
+	return line != 0 ? err_set(err, -EINVAL, "%s:%d: not a 'key = value' line", file, line) : 0;
+}
+
+static int read_environment(struct settings *s, struct err *err)
+{
+	int r = 0;
+	for (size_t i = 0; r >= 0 && i < SET_COUNT; i++) {
+		char name[64] = "SONDE_";
+		size_t n = strlen(name);
+		for (const char *p = setting_rows[i].key; *p && n < sizeof(name) - 1; p++)
+			name[n++] = *p == '-' ? '_' : (char)(is_alpha(*p) ? *p & ~0x20 : *p);
+		const char *value = getenv(name);
+		if (value && *value)
+			r = set_outside(s, (enum setting_id)i, name, value, err);
+	}
+	return r;
+}
+
+struct reading {
+	struct settings *settings;
+	enum command_id command;
+	int n, at;
+	char **args;
+	bool seen[SET_COUNT];
+};
+
+/* One flag; its value stands behind '=' (value.p not NULL) or is the next argument. */
+static int read_flag(
+        struct reading *in, enum setting_id id, const char *flag, str value, struct err *err)
+{
+	if (id == SET_COUNT || !(setting_rows[id].commands & 1 << in->command))
+		return err_set(err, -EINVAL, "%s: no such flag; see 'sonde %s --help'", flag,
+		        command_rows[in->command].word);
+	const struct setting *row = &setting_rows[id];
+	const char *text = value.p;
+	if (row->kind == KIND_FLAG && !text)
+		text = "yes";
+	if (row->kind == KIND_OPTIONAL && !text)
+		text = "any";
+	if (!text && in->at < in->n)
+		text = in->args[in->at++];
+	if (!text)
+		return err_set(err, -EINVAL, "%s: needs a %s", flag, row->argument);
+	bool append = row->kind == KIND_LIST && in->seen[id];
+	in->seen[id] = true;
+	return set(in->settings, id, flag, append, text, err);
+}
+
+static int read_long(struct reading *in, const char *arg, struct err *err)
+{
+	char flag[64];
+	str key = str_from_c(arg + 2), value = { NULL, 0 };
+	if (str_split_first(key, '=', &key, &value) && !value.p)
+		value = STR("");
+	(void)snprintf(flag, sizeof(flag), "--" STR_FMT, (int)(key.n < 48 ? key.n : 48), key.p);
+	if (!value.p && str_eq(key, STR("help"))) {
+		in->settings->wants_help = true;
+		return 0;
+	}
+	if (!value.p && str_eq(key, STR("version"))) {
+		in->settings->wants_version = true;
+		return 0;
+	}
+	return read_flag(in, find_key(key), flag, value, err);
+}
+
+/* "-qv", "-f json", "-fjson" */
+static int read_letters(struct reading *in, const char *arg, struct err *err)
+{
+	int r = 0;
+	for (const char *p = arg + 1; r >= 0 && *p; p++) {
+		char flag[3] = { '-', *p, '\0' };
+		enum setting_id id = find_letter(*p);
+		if (*p == 'h') {
+			in->settings->wants_help = true;
+			continue;
+		}
+		str value = { NULL, 0 };
+		bool takes = id < SET_COUNT && setting_rows[id].kind != KIND_FLAG;
+		if (takes && p[1])
+			value = str_from_c(p + 1);
+		r = read_flag(in, id, flag, value, err);
+		if (takes)
+			break;
+	}
+	return r;
+}
+
+static int read_arguments(struct reading *in, struct err *err)
+{
+	struct settings *s = in->settings;
+	s->rest = arena_alloc(&s->arena, (size_t)in->n + 1, sizeof(*s->rest));
+	if (!s->rest)
+		return err_set(err, -ENOMEM, "too many arguments");
+	bool flags = true;
+	int r = 0;
+	while (r >= 0 && in->at < in->n) {
+		const char *arg = in->args[in->at++];
+		if (flags && strcmp(arg, "--") == 0)
+			flags = false;
+		else if (flags && arg[0] == '-' && arg[1] == '-')
+			r = read_long(in, arg, err);
+		else if (flags && arg[0] == '-' && arg[1])
+			r = read_letters(in, arg, err);
+		else
+			s->rest[s->n_rest++] = arg;
+	}
+	return r;
+}
+
+int settings_read(
+        enum command_id command, int n, char **args, struct settings *ret, struct err *err)
+{
+	*ret = (struct settings){ .arena = ARENA(SETTINGS_BYTES) };
+	struct reading in = { .settings = ret, .command = command, .n = n, .args = args };
+	int r = 0;
+	for (size_t i = 0; r >= 0 && i < SET_COUNT; i++) {
+		if (setting_rows[i].standard[0] != '\0')
+			r = set(ret, (enum setting_id)i, "default", false, setting_rows[i].standard,
+			        err);
+	}
+	/* Arguments are understood first for --help and --version, which need no valid
+	 * configuration. */
+	if (r >= 0)
+		r = read_arguments(&in, err);
+	if (r < 0 || ret->wants_help || ret->wants_version)
+		return r;
+	arena_fini(&ret->arena);
+	*ret = (struct settings){ .arena = ARENA(SETTINGS_BYTES) };
+	in = (struct reading){ .settings = ret, .command = command, .n = n, .args = args };
+	for (size_t i = 0; r >= 0 && i < SET_COUNT; i++) {
+		if (setting_rows[i].standard[0] != '\0')
+			r = set(ret, (enum setting_id)i, "default", false, setting_rows[i].standard,
+			        err);
+	}
+	if (r >= 0)
+		r = read_file(ret, err);
+	if (r >= 0)
+		r = read_environment(ret, err);
+	return r < 0 ? r : read_arguments(&in, err);
+}
+
+void settings_fini(struct settings *settings)
+{
+	if (!settings)
+		return;
+	arena_fini(&settings->arena);
+	*settings = (struct settings){ .n_rest = 0 };
+}
+
+const char *settings_text(const struct settings *settings, enum setting_id id)
+{
+	const struct setting_value *value = &settings->values[id];
+	return value->n > 0 ? value->items[value->n - 1] : "";
+}
+
+bool settings_is_on(const struct settings *settings, enum setting_id id)
+{
+	const char *text = settings_text(settings, id);
+	if (setting_rows[id].kind == KIND_FLAG)
+		return is_choice(STR("yes|true|1"), str_from_c(text));
+	return text[0] != '\0';
+}
+
+uint64_t settings_number(const struct settings *settings, enum setting_id id)
+{
+	uint64_t v = 0;
+	(void)str_to_u64(str_from_c(settings_text(settings, id)), UINT64_MAX, &v);
+	return v;
+}
+
+const char *settings_path(struct settings *settings, const char *dir, const char *name)
+{
+	str path;
+	int r = arena_printf(&settings->arena, &path, "%s/%s", dir, name);
+	assert(r >= 0); /* a handful of short strings in 16 MiB */
+	return path.p;
+}
+
+const char *settings_data_dir(struct settings *settings)
+{
+	const char *named = settings_text(settings, SET_DATA);
+	const char *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+	if (*named)
+		return named;
+	if (geteuid() != 0 && xdg && *xdg == '/')
+		return settings_path(settings, xdg, "sonde");
+	if (geteuid() != 0 && home && *home == '/')
+		return settings_path(settings, home, ".local/share/sonde");
+	return "/var/lib/sonde";
+}
+
+const char *settings_db_dir(struct settings *settings)
+{
+	const char *named = settings_text(settings, SET_DB);
+	return *named ? named : settings_path(settings, settings_data_dir(settings), "db");
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sonde version: the version engine on its own. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "cmd/cmd.h"
+#include "version/check.h"
+
+/* Longest line of a table: two versions of the longest kind and more than room for an advisory's
+ * range. */
+#define LINE_BYTES ((size_t)1 << 20)
+
+static const struct scheme *find_scheme(const struct invocation *call, const char *name)
+{
+	const struct scheme *scheme = scheme_find(str_from_c(name));
+	if (scheme)
+		return scheme;
+	size_t n;
+	const struct scheme *const *all = scheme_all(&n);
+	(void)say_usage(call, "%s: no such scheme; the schemes are:", name);
+	for (size_t i = 0; i < n; i++)
+		(void)fprintf(stderr, "  %-8s %s\n", all[i]->name, all[i]->title);
+	return NULL;
+}
+
+static int compare(const struct invocation *call)
+{
+	const char **args = call->settings->rest;
+	const struct scheme *scheme = find_scheme(call, args[1]);
+	if (!scheme)
+		return EXIT_USAGE;
+	enum order order = version_compare(scheme, str_from_c(args[2]), str_from_c(args[3]));
+	(void)printf("%s\n", order_sign(order));
+	return order == ORDER_UNORDERED ? EXIT_FINDINGS : EXIT_GOOD;
+}
+
+struct tally {
+	unsigned long line, passed, failed;
+};
+
+static int check_file(const struct scheme *scheme, enum check_kind kind, FILE *f, const char *name,
+        struct tally *tally, struct err *err)
+{
+	autofree char *text = NULL;
+	size_t cap = 0;
+	for (ssize_t n; (n = getline(&text, &cap, f)) >= 0;) {
+		tally->line++;
+		if ((size_t)n > LINE_BYTES)
+			return err_set(err, -ERR_LIMIT, "%s:%lu: longer than %zu bytes", name,
+			        tally->line, LINE_BYTES);
+		str line = { text, (size_t)n };
+		if (str_has_suffix(line, STR("\n")))
+			line.n--;
+		struct err why = { 0 };
+		enum check_result result = check_line(scheme, kind, line, &why);
+		tally->passed += result == CHECK_PASS;
+		tally->failed += result == CHECK_FAIL;
+		if (result == CHECK_FAIL)
+			(void)fprintf(stderr, "%s:%lu: %s\n", name, tally->line, why.text);
+	}
+	return ferror(f) ? err_set(err, -EIO, "%s: cannot read", name) : 0;
+}
+
+static int check(const struct invocation *call)
+{
+	const char **args = call->settings->rest;
+	const struct scheme *scheme = find_scheme(call, args[1]);
+	struct err err = { 0 };
+	enum check_kind kind;
+	if (!scheme ||
+	        !check_kind_parse(str_from_c(settings_text(call->settings, SET_KIND)), &kind))
+		return EXIT_USAGE;
+	if (check_supports(scheme, kind, &err) < 0) {
+		(void)say_error(NULL, &err);
+		return EXIT_USAGE;
+	}
+	FILE *f = strcmp(args[2], "-") == 0 ? stdin : fopen(args[2], "re");
+	struct tally tally = { .line = 0 };
+	int r = f ? check_file(scheme, kind, f, args[2], &tally, &err)
+	          : err_set(&err, -errno, "%s: cannot open: %s", args[2], strerror(errno));
+	if (f && f != stdin)
+		(void)fclose(f);
+	if (r < 0) {
+		(void)say_error(NULL, &err);
+		return EXIT_BROKEN;
+	}
+	(void)printf("%lu passed, %lu failed\n", tally.passed, tally.failed);
+	return tally.failed > 0 ? EXIT_FINDINGS : EXIT_GOOD;
+}
+
+int cmd_version(struct invocation *call)
+{
+	const struct settings *s = call->settings;
+	str word = str_from_c(s->n_rest > 0 ? s->rest[0] : "");
+	if (str_eq(word, STR("compare")) && s->n_rest == 4)
+		return compare(call);
+	if (str_eq(word, STR("check")) && s->n_rest == 3)
+		return check(call);
+	return say_usage(call, "version takes 'compare SCHEME A B' or 'check SCHEME FILE'");
+}

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: help, manual pages, completion, configuration, exit codes, terminals."""
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+
+from harness import (SONDE, Skip, database, environment, inventory, npm_package, os_release, osv, pip_package, run,
+                     scan, sonde, tool, write)
+
+COMMANDS = ("scan", "inventory", "db", "version", "config", "help")
+
+
+def host(scratch):
+    root = scratch / "root"
+    os_release(root)
+    npm_package(root / "usr/lib/node_modules", "lodash", "4.17.15")
+    npm_package(root / "usr/lib/node_modules", "ms", "2.0.0")
+    critical = [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]
+    low = [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:L/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N"}]
+    return root, [osv("GHSA-aaaa-aaaa-aaaa", "npm", "lodash", fixed="4.17.21", aliases=["CVE-2099-0001"],
+                      severity=critical),
+                  osv("GHSA-bbbb-bbbb-bbbb", "npm", "ms", aliases=["CVE-2099-0002"], severity=low)]
+
+
+def test_cli__help_of_every_command_names_every_flag_it_takes(_scratch):
+    for command in COMMANDS:
+        text = sonde(command, "--help").stdout
+        assert text.startswith(f"usage: sonde {command}"), text
+        for flag in re.findall(r"--[a-z][a-z-]+", text):
+            done = sonde(command, flag + "=", code=None)
+            assert "no such flag" not in done.stderr, (command, flag)
+        assert all(len(line) <= 100 for line in text.splitlines()), command
+    assert "usage: sonde COMMAND" in sonde("--help").stdout
+    assert re.fullmatch(r"sonde \d+\.\d+\.\d+\n", sonde("--version").stdout)
+
+
+def test_cli__manual_pages_are_clean(_scratch):
+    groff = tool("groff")
+    for words in ([], *([c] for c in COMMANDS)):
+        page = sonde("help", "--as", "man", *words).stdout
+        done = subprocess.run([groff, "-man", "-Tutf8", "-ww"], input=page, capture_output=True, text=True, check=True)
+        assert done.stderr == "", (words, done.stderr)
+        assert "EXIT STATUS" in done.stdout
+
+
+def test_cli__completions_are_scripts(scratch):
+    bash = write(scratch / "sonde.bash", sonde("help", "--as", "bash").stdout)
+    script = f". {bash}; COMP_WORDS=(sonde scan --det); COMP_CWORD=2; _sonde; echo \"${{COMPREPLY[*]}}\""
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "--detection" and not done.stderr, done
+    script = f". {bash}; COMP_WORDS=(sonde scan --format j); COMP_CWORD=3; _sonde; echo \"${{COMPREPLY[*]}}\""
+    assert subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.strip() == "json"
+    for shell in ("zsh", "fish"):
+        text = sonde("help", "--as", shell).stdout
+        assert "fail-on" in text
+        if shutil.which(shell):
+            subprocess.run([shell, "-n", write(scratch / shell, text)], check=True)
+
+
+def test_cli__exit_codes(scratch):
+    root, records = host(scratch)
+    db = database(scratch, records)
+    here = ("--root", root, "--db", db)
+    sonde("scan", *here, code=0)
+    sonde("scan", *here, "--fail-on", "critical", code=1)
+    sonde("scan", *here, "--fail-on=low", "--only-fixed", code=1)
+    (root / "usr/lib/node_modules/lodash/package.json").unlink()
+    sonde("scan", *here, "--fail-on", "high", code=0)
+    sonde("scan", *here, "--fail-on", "low", code=1)
+    sonde("scan", *here, "--fail-on", "low", "--only-fixed", code=0)
+    sonde("scan", "--root", scratch / "no-such-root", "--db", db, code=3)
+    sonde("scan", *here, "/no/such/folder", code=3)
+    (scratch / "empty/etc").mkdir(parents=True)
+    os_release(scratch / "empty")
+    sonde("scan", "--root", scratch / "empty", "--db", db, code=4)
+    for bad in (["--no-such-flag"], ["--fail-on", "bad"], ["--format", "xml"], ["--timeout", "-1"], ["--path", "relative"]):
+        done = sonde("scan", *here, *bad, code=2)
+        assert done.stderr.startswith("sonde: "), done.stderr
+    sonde("no-such-command", code=2)
+    sonde("db", "import", code=2)
+    sonde("version", "compare", "deb", "1", code=2)
+
+
+def test_cli__limits_give_a_partial_report(scratch):
+    root, _ = host(scratch)
+    report = inventory("--root", root, "--max-packages", "1", code=3)
+    assert len(report["packages"]) >= 1
+    assert any("--max-packages" in e["reason"] for e in report["ledger"]["skipped"])
+    sonde("scan", "--cpu-limit", "50", code=2)
+
+
+def test_cli__configuration_and_its_origin(scratch):
+    conf = write(scratch / "sonde.conf", "# comment\nformat = json\nexclude = /a:/b\n")
+    env = environment(SONDE_CONFIG=str(conf), SONDE_TIMEOUT="7")
+    text = sonde("config", env=env).stdout
+    assert re.search(r"^format = json  # .*sonde.conf", text, re.M), text
+    assert re.search(r"^exclude = /a:/b  #", text, re.M), text
+    assert re.search(r"^timeout = 7  # SONDE_TIMEOUT$", text, re.M), text
+    assert re.search(r"^detection = strict  # default$", text, re.M), text
+    root, _ = host(scratch)
+    assert json.loads(sonde("inventory", "--root", root, env=env).stdout)["schema"] == "sonde.scan/1"
+    assert sonde("inventory", "--root", root, "--format", "table", env=env).stdout[0] != "{"
+    for bad in ("nonsense\n", "no-such-key = 1\n", "timeout = soon\n", "[section]\nformat = json\n"):
+        done = sonde("config", env=environment(SONDE_CONFIG=str(write(scratch / "bad.conf", bad))), code=2)
+        assert "bad.conf" in done.stderr, done.stderr
+
+
+def test_cli__json_contract(scratch):
+    root, records = host(scratch)
+    report = scan("--root", root, "--db", database(scratch, records))
+    assert report["schema"] == "sonde.scan/1"
+    for key in ("tool", "host", "database", "packages", "findings", "suppressed", "ledger"):
+        assert key in report, key
+    assert set(report["database"]) >= {"digest", "built_at", "sources"}
+    for package in report["packages"]:
+        assert set(package) >= {"purl", "type", "name", "version", "path", "owner", "confidence", "notes"}
+        assert package["owner"] is None and package["confidence"] == "high" and isinstance(package["notes"], list)
+    first, second = report["findings"]
+    for finding in (first, second):
+        assert set(finding) >= {"id", "aliases", "purl", "name", "version", "path", "fixed_in", "fix_state", "severity",
+                                "score", "cvss", "epss", "kev", "source", "why"}
+    assert (first["id"], first["severity"], first["score"]) == ("CVE-2099-0001", "CRITICAL", 9.8), first
+    assert first["fixed_in"] == "4.17.21" and first["fix_state"] == "fixed" and first["kev"] is False
+    assert first["path"] == "/usr/lib/node_modules/lodash/package.json"
+    assert (second["id"], second["severity"], second["fixed_in"]) == ("CVE-2099-0002", "LOW", None), second
+    assert isinstance(first["why"], dict) and first["aliases"] == ["GHSA-aaaa-aaaa-aaaa"], first
+    listed = inventory("--root", root)
+    assert listed["packages"] == report["packages"] and "findings" not in listed
+
+
+def test_cli__output_file_is_replaced_whole(scratch):
+    root, _ = host(scratch)
+    out = write(scratch / "report.json", "old")
+    done = sonde("inventory", "--root", root, "--format", "json", "-o", out)
+    assert done.stdout == "" and json.loads(out.read_text())["packages"]
+    sonde("inventory", "--root", root, "-o", scratch / "no/such/folder/x", code=3)
+    assert sorted(p.name for p in scratch.iterdir()) == ["report.json", "root"]
+
+
+def test_cli__evidence_says_that_it_does_no_more_yet(scratch):
+    root, records = host(scratch)
+    done = sonde("scan", "--root", root, "--db", database(scratch, records), "--detection", "evidence")
+    assert "no more than strict" in done.stdout + done.stderr
+
+
+def test_cli__data_that_do_not_cover_the_release_are_said(scratch):
+    root, records = host(scratch)
+    write(root / "var/lib/dpkg/status", "Package: bash\nStatus: install ok installed\nArchitecture: all\nVersion: 5\n\n")
+    done = sonde("scan", "--root", root, "--db", database(scratch, records))
+    assert "do not cover Debian GNU/Linux 12" in done.stdout, done.stdout
+
+
+def on_terminal(args, columns=100, env=None):
+    """What a command prints on a terminal of that many columns."""
+    import fcntl
+    import struct
+    import termios
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    child = subprocess.Popen([SONDE, *map(str, args)], stdin=theirs, stdout=theirs, stderr=theirs,
+                             env=env or environment(TERM="xterm-256color"), close_fds=True)
+    os.close(theirs)
+    seen = b""
+    while True:
+        ready, _, _ = select.select([ours], [], [], 30)
+        try:
+            chunk = os.read(ours, 65536) if ready else b""
+        except OSError:
+            chunk = b""
+        if not chunk:
+            break
+        seen += chunk
+    os.close(ours)
+    child.wait()
+    return seen.decode(errors="replace")
+
+
+def test_cli__colours_and_width_only_on_a_terminal(scratch):
+    root, records = host(scratch)
+    args = ["scan", "--root", root, "--db", database(scratch, records)]
+    assert "\x1b[" not in sonde(*args).stdout
+    assert "\x1b[" in on_terminal(args)
+    for env in (environment(TERM="xterm", NO_COLOR="1"), environment(TERM="dumb")):
+        plain = re.sub(r"\r(\x1b\[K)?", "", on_terminal(args + ["-q"], env=env))
+        assert "\x1b[" not in plain, plain
+    for columns in (60, 80, 200):
+        text = re.sub(r"\x1b\[[0-9;]*[mK]", "", on_terminal(args + ["-q"], columns))
+        table = [line.rstrip("\r") for line in text.split("\n")]
+        assert max(map(len, table)) <= columns, (columns, max(table, key=len))
+    assert "/usr/lib/node_modules/lodash/package.json" in on_terminal(args + ["-q"], 200)
+
+
+def test_cli__version_compare_and_check(scratch):
+    for scheme, a, sign, b in (("deb", "1.0~rc1", "<", "1.0"), ("rpm", "1.0^1", ">", "1.0"), ("pep440", "1.0", "=", "1.0.0"),
+                               ("npm", "1.0.0-rc.1", "<", "1.0.0"), ("semver", "1.0.0+a", "=", "1.0.0+b")):
+        assert sonde("version", "compare", scheme, a, b).stdout == sign + "\n", (scheme, a, b)
+    assert sonde("version", "compare", "pep440", "not a version", "1", code=1).stdout == "?\n"
+    table = write(scratch / "t.tsv", "1.0\t<\t2.0\n1.0\t>\t2.0\n")
+    done = sonde("version", "check", "deb", table, code=1)
+    assert done.stdout.splitlines()[-1] == "1 passed, 1 failed" and "t.tsv:2" in done.stderr
+    sonde("version", "compare", "klingon", "1", "2", code=2)
+
+
+if __name__ == "__main__":
+    run(globals())
