@@ -102,7 +102,7 @@ static int file_sibling(const struct artefact *artefact, str name, struct artefa
 		return parser->broken;
 	}
 	struct cursor cursor = CURSOR(buf_str(&parser->packet));
-	struct wire_file wire;
+	struct wire_file wire = { 0 };
 	if (cursor_u8(&cursor) != WIRE_SIBLING || !wire_get_file(&cursor, &wire) ||
 	        wire.code != 0 || fd < 0) {
 		if (fd >= 0)

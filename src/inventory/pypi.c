@@ -405,7 +405,7 @@ static int read_metadata(const struct artefact *artefact, struct arena *arena,
         const struct sink *sink, struct err *err)
 {
 	autobuf buf = BUF(HEADER_MAX);
-	bool is_cut;
+	bool is_cut = false;
 	str folder = str_basename(str_dirname(artefact->path));
 	if (str_has_suffix(folder, STR("EGG-INFO")) && folder.n > strlen("EGG-INFO")) {
 		sink->note(sink->ctx, 0, "its folder is not called EGG-INFO");

@@ -100,7 +100,8 @@ static double round_up(double x, bool is_3_1)
 	if (!is_3_1)
 		return ceil(x * 10 - NEAR) / 10;
 	int64_t n = (int64_t)llround(x * 100000);
-	return n % 10000 == 0 ? (double)n / 100000 : (double)(n / 10000 + 1) / 10;
+	int64_t tenths = n / 10000; /* whole ones: the standard takes the floor here */
+	return n % 10000 == 0 ? (double)n / 100000 : (double)(tenths + 1) / 10;
 }
 
 static double exploitability(const uint8_t *m, bool is_changed)

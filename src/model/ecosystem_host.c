@@ -183,7 +183,7 @@ static void suse(const struct os *os, const struct host *host, struct names *nam
 	static const char *const modules[] = { "Basesystem", "Server Applications",
 		"Desktop Applications", "Development Tools", "Web and Scripting", "Python 3",
 		"Containers", "Public Cloud", "Legacy" };
-	str head, minor, release, text;
+	str head, minor, release, text = { 0 };
 	if (!split_major(release_of(host), &head, &minor) || names->r < 0)
 		return;
 	release = release_of(host);

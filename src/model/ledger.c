@@ -60,7 +60,7 @@ void ledger_add(struct ledger *ledger, enum skip_kind kind, str path, str reason
 		last->count++;
 		return;
 	}
-	bool listed = !has_overflow(ledger) && ledger->n < LEDGER_MAX - 1 &&
+	bool listed = !(last && is_overflow(last)) && ledger->n < LEDGER_MAX - 1 &&
 	              (ledger->n + 1 < ledger->cap || grow(ledger)) &&
 	              arena_copy(ledger->arena, path, &skip.path) == 0 &&
 	              arena_copy(ledger->arena, reason, &skip.reason) == 0;
