@@ -185,27 +185,21 @@ static str title_of(const struct record *const *records, size_t n, bool alone)
 
 /* Of a record that hit, then of any that is about this alone; failing these, what the details begin
  * with. */
-static str best_title(
-        const struct vulnerability *v, const struct record *const *hits, size_t n_hits)
+static str best_title(const struct record *const *records, size_t n_records, size_t n_hits)
 {
-	const struct record *const *all = (const struct record *const *)v->records;
-	str title = title_of(hits, n_hits, true);
+	str title = title_of(records, n_records, true);
 	if (title.n == 0)
-		title = title_of(all, v->n_records, true);
-	if (title.n == 0)
-		title = title_of(hits, n_hits, false);
-	for (size_t i = 0; title.n == 0 && i < n_hits; i++)
-		title = hits[i]->advisory.details;
-	for (size_t i = 0; title.n == 0 && i < v->n_records; i++)
-		title = v->records[i]->advisory.details;
+		title = title_of(records, n_hits, false);
+	for (size_t i = 0; title.n == 0 && i < n_records; i++)
+		title = records[i]->advisory.details;
 	return title;
 }
 
-static int set_rating(struct grouping *g, const struct vulnerability *v,
-        const struct record *const *hits, size_t n_hits, struct finding *finding)
+static int set_rating(struct grouping *g, const struct record *const *records, size_t n_records,
+        size_t n_hits, struct finding *finding)
 {
 	struct rating rating;
-	if (rating_make(v, hits, n_hits, &g->result->arena, g->ledger, &rating) < 0)
+	if (rating_make(records, n_records, n_hits, &g->result->arena, g->ledger, &rating) < 0)
 		return -ERR_LIMIT;
 	for (size_t i = 0; i < rating.n_cvss; i++) {
 		if (share(g, &rating.cvss[i].vector) < 0 || share(g, &rating.cvss[i].source) < 0)
@@ -215,10 +209,32 @@ static int set_rating(struct grouping *g, const struct vulnerability *v,
 	finding->score = rating.score;
 	finding->cvss = rating.cvss;
 	finding->n_cvss = rating.n_cvss;
-	finding->epss = v->epss;
-	finding->is_kev = v->is_kev;
-	finding->title = best_title(v, hits, n_hits);
+	finding->title = best_title(records, n_records, n_hits);
 	return share(g, &finding->title);
+}
+
+/* The records that hit, then the others that name the vulnerability. Returns: NULL when memory is
+ * out */
+static const struct record **list_records(struct grouping *g, const struct claim *claims, size_t n,
+        const struct vulnerability *v, size_t *ret_n_hits, size_t *ret_n)
+{
+	const struct record **list = arena_alloc(g->scratch, n + v->n_records, sizeof(*list));
+	size_t n_hits = 0;
+	for (size_t i = 0; list && i < n; i++) {
+		if (n_hits == 0 || list[n_hits - 1] != claims[i].hit->record)
+			list[n_hits++] = claims[i].hit->record;
+	}
+	size_t n_all = n_hits;
+	for (size_t i = 0; list && i < v->n_records; i++) {
+		size_t k = 0;
+		while (k < n_hits && list[k] != v->records[i])
+			k++;
+		if (k == n_hits)
+			list[n_all++] = v->records[i];
+	}
+	*ret_n_hits = n_hits;
+	*ret_n = n_all;
+	return list;
 }
 
 /* One finding of the claims that stand together. */
@@ -226,22 +242,21 @@ static int make_finding(struct grouping *g, const struct claim *claims, size_t n
         struct finding *finding, struct err *err)
 {
 	const struct vulnerability *v;
+	size_t n_hits, n_records;
 	int r = records_vulnerability(g->records, claims[0].name, &v, err);
 	if (r < 0)
 		return r;
 
-	const struct record **hits = arena_alloc(g->scratch, n, sizeof(*hits));
-	size_t n_hits = 0;
-	if (!hits)
-		return full(err);
-	for (size_t i = 0; i < n; i++) {
-		if (n_hits == 0 || hits[n_hits - 1] != claims[i].hit->record)
-			hits[n_hits++] = claims[i].hit->record;
-	}
-	*finding = (struct finding){ .id = claims[0].name, .pkg = &g->packages[claims[0].package] };
-	if (share(g, &finding->id) < 0 || set_reasons(g, claims, n, finding) < 0 ||
-	        set_aliases(g, hits, n_hits, finding) < 0 ||
-	        set_rating(g, v, hits, n_hits, finding) < 0 ||
+	const struct record **records = list_records(g, claims, n, v, &n_hits, &n_records);
+	*finding = (struct finding){
+		.id = claims[0].name,
+		.pkg = &g->packages[claims[0].package],
+		.epss = v->epss,
+		.is_kev = v->is_kev,
+	};
+	if (!records || share(g, &finding->id) < 0 || set_reasons(g, claims, n, finding) < 0 ||
+	        set_aliases(g, records, n_hits, finding) < 0 ||
+	        set_rating(g, records, n_records, n_hits, finding) < 0 ||
 	        owners_sentence(g->owners, finding->pkg, &finding->suppressed) < 0 ||
 	        share(g, &finding->suppressed) < 0)
 		return full(err);

@@ -14,30 +14,19 @@
 static const enum cvss_version preferred[] = { CVSS_3_1, CVSS_3_0, CVSS_4_0, CVSS_2_0 };
 
 struct rater {
-	const struct vulnerability *vulnerability;
-	const struct record *const *hits;
-	size_t n_hits;
-	struct arena *arena;
+	const struct record *const *records; /* those that matched first */
+	size_t n_records, n_hits;
 	struct ledger *ledger;
 	struct rating rating;
 	enum cvss_version *versions; /* of rating.cvss */
 	size_t cap;
 };
 
-static bool is_hit(const struct rater *rater, const struct record *record)
+static int tier_of(const struct rater *rater, size_t i)
 {
-	for (size_t i = 0; i < rater->n_hits; i++) {
-		if (rater->hits[i] == record)
-			return true;
-	}
-	return false;
-}
-
-static int tier_of(const struct rater *rater, const struct record *record)
-{
-	if (record->n_cves > 1)
+	if (rater->records[i]->n_cves > 1)
 		return 2;
-	return is_hit(rater, record) ? 0 : 1;
+	return i < rater->n_hits ? 0 : 1;
 }
 
 static bool has_vector(const struct rater *rater, str vector)
@@ -136,15 +125,14 @@ static void decide(struct rater *rater, size_t first)
 
 static void rate_by_vectors(struct rater *rater)
 {
-	const struct vulnerability *v = rater->vulnerability;
 	for (int tier = 0; tier < N_TIERS; tier++) {
 		/* What is said of several at once is only for want of something better. */
 		if (tier == N_TIERS - 1 && rater->rating.n_cvss > 0)
 			return;
 		size_t first = rater->rating.n_cvss;
-		for (size_t i = 0; i < v->n_records; i++) {
-			if (tier_of(rater, v->records[i]) == tier)
-				add_vectors(rater, v->records[i]);
+		for (size_t i = 0; i < rater->n_records; i++) {
+			if (tier_of(rater, i) == tier)
+				add_vectors(rater, rater->records[i]);
 		}
 		if (rater->rating.score < 0)
 			decide(rater, first);
@@ -153,12 +141,10 @@ static void rate_by_vectors(struct rater *rater)
 
 static void rate_by_words(struct rater *rater)
 {
-	const struct vulnerability *v = rater->vulnerability;
 	for (int tier = 0; tier < N_TIERS; tier++) {
-		for (size_t i = 0; i < v->n_records; i++) {
+		for (size_t i = 0; i < rater->n_records; i++) {
 			enum severity severity;
-			if (tier_of(rater, v->records[i]) != tier ||
-			        !find_word(v->records[i], &severity))
+			if (tier_of(rater, i) != tier || !find_word(rater->records[i], &severity))
 				continue;
 			rater->rating.severity = severity;
 			return;
@@ -166,19 +152,18 @@ static void rate_by_words(struct rater *rater)
 	}
 }
 
-int rating_make(const struct vulnerability *vulnerability, const struct record *const *hits,
-        size_t n_hits, struct arena *arena, struct ledger *ledger, struct rating *ret)
+int rating_make(const struct record *const *records, size_t n_records, size_t n_hits,
+        struct arena *arena, struct ledger *ledger, struct rating *ret)
 {
 	struct rater rater = {
-		.vulnerability = vulnerability,
-		.hits = hits,
+		.records = records,
+		.n_records = n_records,
 		.n_hits = n_hits,
-		.arena = arena,
 		.ledger = ledger,
 		.rating = { .severity = SEVERITY_UNTRIAGED, .score = -1 },
 	};
-	for (size_t i = 0; i < vulnerability->n_records; i++)
-		rater.cap += vulnerability->records[i]->advisory.n_severities;
+	for (size_t i = 0; i < n_records; i++)
+		rater.cap += records[i]->advisory.n_severities;
 	rater.rating.cvss = arena_alloc(arena, rater.cap, sizeof(*rater.rating.cvss));
 	rater.versions = arena_alloc(arena, rater.cap, sizeof(*rater.versions));
 	if (!rater.rating.cvss || !rater.versions)

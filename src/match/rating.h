@@ -19,10 +19,11 @@ struct rating {
 /**
  * Rate.
  *
- * In:      hits  the records that matched: asked first
- *          arena  takes the array
- *          ledger  takes vectors that cannot be read
+ * In:      records  that name the vulnerability, those that matched first
+ *          n_hits   how many matched
+ *          arena    takes the array
+ *          ledger   takes vectors that cannot be read
  * Returns: 0; -ERR_LIMIT
  */
-int rating_make(const struct vulnerability *vulnerability, const struct record *const *hits,
-        size_t n_hits, struct arena *arena, struct ledger *ledger, struct rating *ret);
+int rating_make(const struct record *const *records, size_t n_records, size_t n_hits,
+        struct arena *arena, struct ledger *ledger, struct rating *ret);
