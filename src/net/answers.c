@@ -70,7 +70,7 @@ static int fail(str line, str report, struct err *err)
 	char shown[sizeof(err->text)];
 	str name, text;
 	int code = str_split_first(report, ' ', &name, &text) ? net_class_of(name) : 0;
-	if (code == 0)
+	if (code == 0 || text.n == 0)
 		return refuse(line, err);
 	net_text_show(text, shown, sizeof(shown));
 	return err_set(err, code, "%s", shown);

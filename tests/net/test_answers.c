@@ -101,6 +101,8 @@ static void test_answers__refuse_everything_else(void **state)
 		"etag\n",
 		"last_modified \xff\n",
 		"error\n",
+		"error missing\n",
+		"error missing \n",
 		"error success all is well\n",
 		"error 0 all is well\n",
 		"sonde-net: error while loading shared libraries: libcurl.so.4: not found\n",
