@@ -36,6 +36,8 @@ static void read_file(const char *path, struct buf *out)
 }
 
 /* Run a shell command; what it prints is added to `out` when that is not NULL. */
+static bool run(struct buf *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
 static bool run(struct buf *out, const char *fmt, ...)
 {
 	char command[4096];

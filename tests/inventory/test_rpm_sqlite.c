@@ -750,7 +750,6 @@ static void test_rpm_sqlite__loops_end(void **state)
 static void test_rpm_sqlite__stands_every_truncation_and_flip(void **state)
 {
 	struct files files;
-	autobuf header = BUF(1 << 20);
 	unsigned n_failed = 0, n = 0;
 	(void)state;
 	files_open(&files, "DELETE", 512);
