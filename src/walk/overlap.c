@@ -308,10 +308,11 @@ static int set_copy_rules(const struct settlement *s)
 	int r = 0;
 	for (size_t i = 0; r >= 0 && i < s->n; i++) {
 		str reason;
+		str shown = s->copies[i].original.n > 0 ? s->copies[i].original : STR("/");
 		if (!s->copies[i].is_met)
 			continue;
 		if (arena_printf(&s->plan->arena, &reason, "the same folder is read at " STR_FMT,
-		            STR_ARG(s->copies[i].original)) < 0)
+		            STR_ARG(shown)) < 0)
 			return -ERR_LIMIT;
 		r = plan_set_rule(s->plan, s->copies[i].path, RULE_SKIP, reason.p);
 	}

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A batch with fewer bytes of names than this is not worth sharing out. */
@@ -11,13 +12,16 @@
 /* Room of a new queue, in batches: most trees are less deep. */
 #define BATCHES_MIN 64
 
-struct walk_dir *queue_dir_new(struct walk_dir *parent, const struct start *start, str name, int fd)
+struct walk_dir *queue_dir_new(
+        struct walk_dir *parent, const struct start *start, str name, int fd, atomic_uint *n_open)
 {
 	struct walk_dir *dir = malloc(sizeof(*dir) + name.n + 1);
 	if (!dir)
 		return NULL;
-	*dir = (struct walk_dir){ .parent = parent, .start = start, .fd = fd };
+	*dir = (struct walk_dir){ .parent = parent, .start = start, .fd = fd, .n_open = n_open };
 	atomic_init(&dir->n_refs, 1);
+	atomic_init(&dir->n_users, 1);
+	(void)atomic_fetch_add_explicit(n_open, 1, memory_order_relaxed);
 	dir->name_bytes = (uint16_t)name.n;
 	if (parent) {
 		dir->depth = (uint16_t)(parent->depth + 1);
@@ -39,13 +43,31 @@ void queue_dir_unref(struct walk_dir *dir)
 {
 	while (dir && atomic_fetch_sub_explicit(&dir->n_refs, 1, memory_order_acq_rel) == 1) {
 		struct walk_dir *parent = dir->parent;
-		if (dir->fd >= 0)
-			(void)close(dir->fd);
-		if (dir->n_open)
-			(void)atomic_fetch_sub_explicit(dir->n_open, 1, memory_order_relaxed);
 		free(dir);
 		dir = parent;
 	}
+}
+
+void queue_dir_use(struct walk_dir *dir)
+{
+	(void)atomic_fetch_add_explicit(&dir->n_users, 1, memory_order_relaxed);
+}
+
+void queue_dir_unuse(struct walk_dir *dir)
+{
+	if (atomic_fetch_sub_explicit(&dir->n_users, 1, memory_order_acq_rel) != 1)
+		return;
+	(void)close(dir->fd);
+	dir->fd = -1;
+	(void)atomic_fetch_sub_explicit(dir->n_open, 1, memory_order_relaxed);
+}
+
+static void batch_fini(struct batch *batch)
+{
+	if (batch->is_user)
+		queue_dir_unuse(batch->dir);
+	queue_dir_unref(batch->dir);
+	free(batch->names);
 }
 
 int queue_init(struct queue *queue)
@@ -59,8 +81,7 @@ int queue_init(struct queue *queue)
 void queue_fini(struct queue *queue)
 {
 	for (size_t i = queue->first; i < queue->n; i++) {
-		queue_dir_unref(queue->batches[i].dir);
-		free(queue->batches[i].names);
+		batch_fini(&queue->batches[i]);
 	}
 	free(queue->batches);
 	(void)pthread_mutex_destroy(&queue->lock);
@@ -97,25 +118,47 @@ int queue_push(struct queue *queue, const struct batch *batch)
 	return has_room ? 0 : -ENOMEM;
 }
 
-/* Take a folder of a batch. True in *ret_empty: the batch is used up, and its reference went to the
+/* Take a folder of a batch. True in *ret_empty: the batch is used up, and what it held went to the
  * job. */
 static void take_from(struct batch *batch, struct job *ret, bool *ret_empty)
 {
 	ret->start = batch->dir->start;
 	ret->parent = ret->resumed = NULL;
-	*ret_empty = false;
-	if (batch->at < batch->n) {
+	ret->is_user = batch->is_user;
+	ret->dev = batch->dev;
+	ret->ino = batch->ino;
+	if (batch->at == batch->n) {
+		ret->resumed = batch->dir;
+		*ret_empty = true;
+	} else {
 		size_t n = strlen(batch->names + batch->at) + 1;
 		memcpy(ret->name, batch->names + batch->at, n);
 		batch->at += (uint32_t)n;
+		ret->parent = batch->dir;
 		*ret_empty = batch->at == batch->n && !batch->has_more;
-		ret->parent = *ret_empty ? batch->dir : queue_dir_ref(batch->dir);
-	} else {
-		ret->resumed = batch->dir;
-		*ret_empty = true;
+		if (!*ret_empty)
+			(void)queue_dir_ref(batch->dir);
+		if (!*ret_empty && batch->is_user)
+			queue_dir_use(batch->dir);
 	}
 	if (*ret_empty)
 		free(batch->names);
+}
+
+void queue_close_folders(struct queue *queue)
+{
+	(void)pthread_mutex_lock(&queue->lock);
+	for (size_t i = queue->first; i < queue->n; i++) {
+		struct batch *batch = &queue->batches[i];
+		struct stat st;
+		if (!batch->is_user || batch->has_more || fstat(batch->dir->fd, &st) < 0)
+			continue;
+		batch->dev = st.st_dev;
+		batch->ino = st.st_ino;
+		batch->is_user = false;
+		queue_dir_unuse(batch->dir);
+	}
+	(void)pthread_mutex_unlock(&queue->lock);
 }
 
 bool queue_take(struct queue *queue, struct job *ret)
@@ -149,7 +192,14 @@ static bool split(struct batch *batch, struct batch *ret)
 	if (!names)
 		return false;
 	memcpy(names, batch->names + from, batch->n - from);
-	*ret = (struct batch){ queue_dir_ref(batch->dir), names, 0, batch->n - from, false };
+	*ret = *batch;
+	ret->dir = queue_dir_ref(batch->dir);
+	if (ret->is_user)
+		queue_dir_use(ret->dir);
+	ret->names = names;
+	ret->at = 0;
+	ret->n = batch->n - from;
+	ret->has_more = false;
 	batch->n = from;
 	return true;
 }

@@ -45,8 +45,9 @@ struct visit {
 	struct worker *worker;
 	struct walk *walk;
 	const struct start *start;
+	const struct job *job;
 	struct walk_dir *parent; /* a reference, until the record takes it */
-	struct walk_dir *dir;    /* the record; NULL until it is needed */
+	struct walk_dir *dir;    /* the record, and a use of it; NULL until it is needed */
 	str name;
 	int fd;       /* owned until the record takes it */
 	uint64_t dev; /* of the folder, where openat2 is missing */
@@ -112,54 +113,53 @@ static void tell_error(struct walk *walk, str path, const char *what, int code)
 	engine_skip(walk, WALK_SKIP_FAILURE, path, reason);
 }
 
-/* Is an open worth another try? Waits a moment when descriptors are short; others will close
- * theirs. */
-static bool may_retry(const struct walk *walk, int r, unsigned *n_tries)
+/* Is an open worth another try? When descriptors are short, waits until others close theirs. */
+static bool may_retry(struct worker *worker, int r, unsigned *n_tries)
 {
-	if ((r == -EMFILE || r == -ENFILE) && !atomic_load(&walk->is_stopped)) {
+	if ((r == -EMFILE || r == -ENFILE) && !atomic_load(&worker->walk->is_stopped)) {
 		const struct timespec moment = { 0, 1000000 };
-		(void)nanosleep(&moment, NULL);
+		queue_close_folders(&worker->queue);
+		if (*n_tries > 0)
+			(void)nanosleep(&moment, NULL);
 		return ++*n_tries < DESCRIPTOR_WAITS;
 	}
 	return r == -EINTR || (r == -EAGAIN && ++*n_tries < DESCRIPTOR_WAITS);
 }
 
-static int open_retrying(const struct walk *walk, int dir_fd, const char *name, int flags)
+static int open_retrying(struct worker *worker, int dir_fd, const char *name, int flags)
 {
 	unsigned n_tries = 0;
 	int r;
 	do {
 		int fd = openat(dir_fd, name, flags);
 		r = fd >= 0 ? fd : -errno;
-	} while (r < 0 && may_retry(walk, r, &n_tries));
+	} while (r < 0 && may_retry(worker, r, &n_tries));
 	return r;
 }
 
-static int open_same_mount(const struct walk *walk, int dir_fd, const char *name)
+static int open_same_mount(struct worker *worker, int dir_fd, const char *name)
 {
 	unsigned n_tries = 0;
 	int r;
 	do {
 		r = root_openat2(dir_fd, name, FOLDER_FLAGS, RESOLVE_NO_XDEV);
-	} while (r < 0 && may_retry(walk, r, &n_tries));
+	} while (r < 0 && may_retry(worker, r, &n_tries));
 	return r;
 }
 
-/* Open a folder again whose descriptor was given up: down from the nearest one that is open. */
-static int reopen(const struct walk *walk, const struct walk_dir *dir)
+/* Open the folder above again, whose descriptor was given up: down from the start, through no link.
+ */
+static int reopen_parent(const struct visit *v)
 {
 	const char *names[WALK_DEPTH_MAX + 1];
-	const struct walk_dir *from = dir;
 	size_t n = 0;
-	for (; from && from->fd < 0 && n <= WALK_DEPTH_MAX; from = from->parent) {
-		if (from->parent)
-			names[n++] = from->name;
-	}
-	autoclose int at =
-	        open_retrying(walk, from ? from->fd : dir->start->fd, ".", O_PATH | O_CLOEXEC);
+	for (const struct walk_dir *dir = v->parent; dir->parent && n <= WALK_DEPTH_MAX;
+	        dir = dir->parent)
+		names[n++] = dir->name;
+	autoclose int at = open_retrying(v->worker, v->start->fd, ".", O_PATH | O_CLOEXEC);
 	while (at >= 0 && n > 0) {
-		int fd = open_retrying(
-		        walk, at, names[--n], O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC);
+		const int flags = O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC;
+		int fd = open_retrying(v->worker, at, names[--n], flags);
 		closep(&at);
 		at = fd;
 	}
@@ -168,7 +168,7 @@ static int reopen(const struct walk *walk, const struct walk_dir *dir)
 		return at;
 	if (fstat(at, &st) < 0)
 		return -errno;
-	if (st.st_dev != dir->dev || st.st_ino != dir->ino)
+	if (st.st_dev != v->job->dev || st.st_ino != v->job->ino)
 		return -ENOENT; /* another folder has its name now: the one we knew is gone */
 	int r = at;
 	at = -1;
@@ -195,10 +195,10 @@ static int judge_crossing(struct visit *v, int fd)
 static int open_below(struct visit *v, int base, const char *name, bool is_known)
 {
 	struct walk *walk = v->walk;
-	int fd = walk->has_openat2 && !is_known ? open_same_mount(walk, base, name) : -EXDEV;
+	int fd = walk->has_openat2 && !is_known ? open_same_mount(v->worker, base, name) : -EXDEV;
 	if (fd >= 0 || fd != -EXDEV)
 		return fd;
-	fd = open_retrying(walk, base, name, FOLDER_FLAGS);
+	fd = open_retrying(v->worker, base, name, FOLDER_FLAGS);
 	if (fd < 0 || (walk->has_openat2 && is_known))
 		return fd;
 
@@ -227,7 +227,7 @@ static int open_folder(struct visit *v)
 	int r;
 	if (!v->parent) {
 		v->dev = v->start->dev;
-		r = open_retrying(walk, v->start->fd, ".", FOLDER_FLAGS);
+		r = open_retrying(v->worker, v->start->fd, ".", FOLDER_FLAGS);
 	} else {
 		const struct rule *rule = plan_rule(&walk->plan, v->start, v->real);
 		if (rule && rule->kind == RULE_START)
@@ -239,8 +239,8 @@ static int open_folder(struct visit *v)
 			engine_skip(walk, WALK_SKIP_POLICY, v->path, why);
 			return -EXDEV;
 		}
-		autoclose int again = v->parent->fd < 0 ? reopen(walk, v->parent) : -1;
-		int base = v->parent->fd < 0 ? again : v->parent->fd;
+		autoclose int again = v->job->is_user ? -1 : reopen_parent(v);
+		int base = v->job->is_user ? v->parent->fd : again;
 		r = base < 0 ? base : open_below(v, base, v->name.p, rule != NULL);
 	}
 	if (r == -EXDEV)
@@ -258,12 +258,10 @@ static int open_folder(struct visit *v)
 static struct walk_dir *keep(struct visit *v)
 {
 	if (!v->dir) {
-		v->dir = queue_dir_new(v->parent, v->start, v->name, v->fd);
+		v->dir = queue_dir_new(v->parent, v->start, v->name, v->fd, &v->walk->n_open);
 		if (!v->dir)
 			return NULL;
 		v->dir->dev = v->dev;
-		v->dir->n_open = &v->walk->n_open;
-		(void)atomic_fetch_add_explicit(&v->walk->n_open, 1, memory_order_relaxed);
 		v->parent = NULL;
 	}
 	return v->dir;
@@ -298,7 +296,7 @@ static void offer(struct visit *v, str name, unsigned type, int tag)
 		return;
 	}
 	struct stat st;
-	autoclose int fd = open_retrying(walk, v->fd, name.p, FILE_FLAGS);
+	autoclose int fd = open_retrying(v->worker, v->fd, name.p, FILE_FLAGS);
 	if (fd == -ELOOP || fd == -ENXIO ||
 	        (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)))) {
 		engine_skip(walk, WALK_SKIP_POLICY, path,
@@ -383,21 +381,20 @@ static void read_entries(struct visit *v)
 	}
 }
 
-/* With many folders open, close this one until it is needed. Not while a file needs it, nor in its
- * middle. */
-static void save_descriptor(struct visit *v)
+/* With many folders open, let this one be opened again by its path. Not in its middle. */
+static void choose_use(const struct visit *v, struct batch *batch)
 {
-	struct walk_dir *dir = v->dir;
 	struct stat st;
-	if (atomic_load_explicit(&v->walk->n_open, memory_order_relaxed) <= v->walk->max_open ||
-	        v->has_more || atomic_load(&dir->n_refs) != 1 || fstat(dir->fd, &st) < 0)
+	batch->is_user =
+	        v->has_more ||
+	        atomic_load_explicit(&v->walk->n_open, memory_order_relaxed) <= v->walk->max_open ||
+	        fstat(batch->dir->fd, &st) < 0;
+	if (batch->is_user) {
+		queue_dir_use(batch->dir);
 		return;
-	dir->dev = st.st_dev;
-	dir->ino = st.st_ino;
-	(void)close(dir->fd);
-	dir->fd = -1;
-	dir->n_open = NULL;
-	(void)atomic_fetch_sub_explicit(&v->walk->n_open, 1, memory_order_relaxed);
+	}
+	batch->dev = st.st_dev;
+	batch->ino = st.st_ino;
 }
 
 /* Queue the folders that were found. */
@@ -406,8 +403,6 @@ static void push_names(struct visit *v)
 	struct buf *names = &v->worker->names;
 	struct batch batch = { .n = (uint32_t)names->n, .has_more = v->has_more };
 	batch.dir = buf_failed(names) ? NULL : keep(v);
-	if (batch.dir)
-		save_descriptor(v);
 	if (batch.dir && names->n > 0)
 		batch.names = malloc(names->n);
 	bool is_ready = batch.dir && (batch.names || names->n == 0);
@@ -415,7 +410,10 @@ static void push_names(struct visit *v)
 		if (names->n > 0)
 			memcpy(batch.names, names->p, names->n);
 		(void)queue_dir_ref(batch.dir);
+		choose_use(v, &batch);
 		is_ready = engine_push(v->worker, &batch, v->n_names + v->has_more) == 0;
+		if (!is_ready && batch.is_user)
+			queue_dir_unuse(batch.dir);
 		if (!is_ready)
 			queue_dir_unref(batch.dir);
 	}
@@ -431,7 +429,8 @@ static void visit_file_root(struct visit *v)
 	struct walk *walk = v->walk;
 	str shown = str_basename(v->start->path);
 	v->path = build_path(&v->worker->path, str_dirname(v->start->path), NULL, (str){ NULL, 0 });
-	if (!v->path.p || open_folder(v) < 0)
+	v->real = build_path(&v->worker->real, v->start->real, NULL, (str){ NULL, 0 });
+	if (!v->path.p || !v->real.p || open_folder(v) < 0)
 		return;
 	(void)atomic_fetch_add_explicit(&v->worker->n_files, 1, memory_order_relaxed);
 	int tag = walk->options.want(walk->options.ctx, v->path, shown);
@@ -442,12 +441,25 @@ static void visit_file_root(struct visit *v)
 		offer(v, v->start->file, type_of(v->fd, v->start->file.p), tag);
 }
 
-static void visit_folder(struct visit *v)
+static void read_folder(struct visit *v)
 {
-	(void)atomic_fetch_add_explicit(&v->worker->n_directories, 1, memory_order_relaxed);
 	read_entries(v);
 	if (v->n_names > 0 || v->has_more)
 		push_names(v);
+}
+
+/* Drop what the visit and its job hold. */
+static void leave(struct visit *v, bool uses_parent, struct walk_dir *parent)
+{
+	if (uses_parent)
+		queue_dir_unuse(parent);
+	if (v->dir) {
+		queue_dir_unuse(v->dir);
+		queue_dir_unref(v->dir);
+	} else {
+		closep(&v->fd);
+		queue_dir_unref(v->parent);
+	}
 }
 
 void visit(struct worker *worker, const struct job *job)
@@ -455,6 +467,7 @@ void visit(struct worker *worker, const struct job *job)
 	struct visit v = { .worker = worker,
 		.walk = worker->walk,
 		.start = job->start,
+		.job = job,
 		.parent = job->parent,
 		.dir = job->resumed,
 		.fd = -1,
@@ -466,21 +479,15 @@ void visit(struct worker *worker, const struct job *job)
 		v.fd = v.dir->fd;
 		v.depth = v.dir->depth;
 		v.dev = v.dir->dev;
-		str name = { v.dir->name, v.dir->name_bytes };
-		if (set_paths(&v, v.dir->parent, name)) {
-			read_entries(&v);
-			if (v.n_names > 0 || v.has_more)
-				push_names(&v);
-		}
+		if (set_paths(&v, v.dir->parent, (str){ v.dir->name, v.dir->name_bytes }))
+			read_folder(&v);
 	} else {
 		v.depth = v.parent ? v.parent->depth + 1u : 0;
-		if (set_paths(&v, v.parent, v.name) && open_folder(&v) == 0)
-			visit_folder(&v);
+		if (set_paths(&v, v.parent, v.name) && open_folder(&v) == 0) {
+			(void)atomic_fetch_add_explicit(
+			        &worker->n_directories, 1, memory_order_relaxed);
+			read_folder(&v);
+		}
 	}
-	if (v.dir) {
-		queue_dir_unref(v.dir);
-	} else {
-		closep(&v.fd);
-		queue_dir_unref(v.parent);
-	}
+	leave(&v, job->parent && job->is_user, job->parent);
 }

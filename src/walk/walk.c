@@ -55,6 +55,7 @@ struct walk_file *engine_file_new(struct walk *walk, struct walk_dir *dir, str p
 	offered->file.path = (str){ offered->path, path.n };
 	offered->file.fd = fd;
 	offered->file.dir = queue_dir_ref(dir);
+	queue_dir_use(dir);
 	(void)atomic_fetch_add_explicit(&walk->n_refs, 1, memory_order_relaxed);
 	return &offered->file;
 }
@@ -66,6 +67,7 @@ void walk_file_free(struct walk_file *file)
 	/* The file stands first in its offered. */
 	struct offered *offered = (struct offered *)(void *)file;
 	closep(&file->fd);
+	queue_dir_unuse(file->dir);
 	queue_dir_unref(file->dir);
 	drop_ref(offered->walk);
 	free(offered);
@@ -235,9 +237,11 @@ static int make_workers(struct walk *walk, unsigned n)
 	return 0;
 }
 
-/* Start the threads, with every signal left to the caller's. */
+/* Start the threads, with every signal left to the caller's but those that tell of a fault of their
+ * own. */
 static int start_threads(struct walk *walk)
 {
+	static const int faults[] = { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP };
 	sigset_t all, before;
 	pthread_attr_t attributes;
 	int r = pthread_attr_init(&attributes);
@@ -245,6 +249,8 @@ static int start_threads(struct walk *walk)
 		return -r;
 	(void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
 	(void)sigfillset(&all);
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		(void)sigdelset(&all, faults[i]);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	while (r == 0 && walk->n_started < walk->n_workers) {
 		struct worker *w = &walk->workers[walk->n_started];
