@@ -65,7 +65,7 @@ static int end_unchanged(struct answers *answers, str line, struct err *err)
 	return ANSWERS_END;
 }
 
-static int fail(str line, str report, struct err *err)
+static int fail(struct answers *answers, str line, str report, struct err *err)
 {
 	char shown[sizeof(err->text)];
 	str name, text;
@@ -73,6 +73,7 @@ static int fail(str line, str report, struct err *err)
 	if (code == 0 || text.n == 0)
 		return refuse(line, err);
 	net_text_show(text, shown, sizeof(shown));
+	answers->ended = true;
 	return err_set(err, code, "%s", shown);
 }
 
@@ -107,6 +108,6 @@ int answers_take(struct answers *answers, str line, struct err *err)
 	if (str_eq(line, STR("unchanged")))
 		return end_unchanged(answers, line, err);
 	if (str_eq(word, STR("error")))
-		return fail(line, rest, err);
+		return fail(answers, line, rest, err);
 	return refuse(line, err);
 }

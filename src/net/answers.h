@@ -22,7 +22,8 @@ struct answers {
 	struct net_answer answer;
 	uint64_t done_bytes, all_bytes;
 	size_t n_bytes; /* of all lines together */
-	bool started, ended;
+	bool started;
+	bool ended;               /* the last line was here, be it a result or a failure */
 	char etag[NET_ETAG_SIZE]; /* of a body that did not start yet */
 	char last_modified[NET_DATE_SIZE];
 };

@@ -314,6 +314,10 @@ static int fetch(const char *program, const struct net_request *request, struct 
 		r = send_request(helper.fd, request, err);
 	if (r == 0)
 		r = converse(&helper, &answers, err);
+	/* One that reported its failure is about to end; killed meanwhile, it could leave a thread
+	   that holds the descriptor, and with it the caller's lock, a moment longer. */
+	if (r < 0 && answers.ended)
+		(void)helper_reap(&helper, &status);
 	if (r < 0)
 		return r;
 	if (!helper_reap(&helper, &status) || status != 0)

@@ -75,6 +75,7 @@ static void test_answers__pass_on_a_failure(void **state)
 	assert_string_equal(err.text, "HTTP 404");
 	assert_int_equal(take_all(&request, &answers, "error limit a\x1b[2J\n", &err), -ERR_LIMIT);
 	assert_string_equal(err.text, "a?[2J");
+	assert_true(answers.ended);
 }
 
 static void test_answers__refuse_everything_else(void **state)
