@@ -137,13 +137,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		run.beside = str_skip(run.beside, run.main.n + sizeof(mark) - 2);
 	}
 
-	for (const struct pattern *p = run.reader->patterns;
-	        p->dir || p->parent_tail || p->name || p->name_tail; p++) {
+	for (const struct pattern *p = run.reader->patterns; !pattern_is_end(p); p++) {
+		str dir = p->dir.p ? p->dir : STR("/srv/node_modules/fuzz-1.0");
+		str name = p->name.p ? p->name : STR("fuzz");
 		char path[512];
-		int n = snprintf(path, sizeof(path), "%s%s/%s%s",
-		        p->dir ? p->dir : "/srv/node_modules/fuzz-1.0",
-		        p->parent_tail ? p->parent_tail : "", p->name ? p->name : "fuzz",
-		        p->name_tail && !p->name ? p->name_tail : "");
+		int n = snprintf(path, sizeof(path), STR_FMT STR_FMT "/" STR_FMT STR_FMT,
+		        STR_ARG(dir), STR_ARG(p->parent_tail), STR_ARG(name),
+		        STR_ARG(p->name.p ? STR("") : p->name_tail));
 		require(n > 0 && (size_t)n < sizeof(path), "a pattern too long");
 		str whole = { path, (size_t)n };
 		require(inventory_select(str_dirname(whole), str_basename(whole)) >= 0,

@@ -459,8 +459,8 @@ static int read_database(const struct artefact *artefact, struct arena *arena,
 }
 
 static const struct pattern patterns[] = {
-	{ .dir = "/var/lib/dpkg", .name = "status" },
-	{ .dir = "/var/lib/dpkg/status.d" },
+	{ .dir = STR("/var/lib/dpkg"), .name = STR("status") },
+	{ .dir = STR("/var/lib/dpkg/status.d") },
 	{ 0 },
 };
 static const char *const siblings[] = { "info/*.list", "*.md5sums", "updates/0000", NULL };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which reader wants a name. Every name of a walk is asked about, most of them in vain, so a row is
- * left at its first byte that differs: nothing measures a string before it has begun to match.
+ * Which reader wants a name. Every name of a walk is asked about, most of them in vain: a pattern
+ * knows the lengths of its parts, so that most are left without a look at the bytes.
  */
 #include "inventory/inventory.h"
 
@@ -17,39 +17,22 @@ static const struct reader *const readers[] = {
 
 #define N_READERS (sizeof(readers) / sizeof(readers[0]))
 
-/* Is `s` exactly the C string `z`? Stops at the first difference. */
-static bool equals(str s, const char *z)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		if (z[i] == '\0' || z[i] != s.p[i])
-			return false;
-	}
-	return z[s.n] == '\0';
-}
-
-static bool ends_with(str s, const char *tail)
-{
-	return str_has_suffix(s, str_from_c(tail));
-}
-
-static bool is_end(const struct pattern *pattern)
-{
-	return !pattern->dir && !pattern->parent_tail && !pattern->name && !pattern->name_tail;
-}
-
-/* Everything of a pattern but its anchored folder. */
+/* Everything of a pattern but its anchored folder; what differs soonest is asked first. */
 static bool name_matches(const struct pattern *pattern, str dir, str name)
 {
-	if (pattern->name && !equals(name, pattern->name))
+	if (pattern->name.p && (pattern->name.n != name.n || pattern->name.p[0] != name.p[0] ||
+	                               !str_eq(pattern->name, name)))
 		return false;
-	if (pattern->name_tail && !ends_with(name, pattern->name_tail))
+	if (pattern->name_tail.p && !str_has_suffix(name, pattern->name_tail))
 		return false;
-	return !pattern->parent_tail || ends_with(str_basename(dir), pattern->parent_tail);
+	return !pattern->parent_tail.p || str_has_suffix(str_basename(dir), pattern->parent_tail);
 }
 
 static bool pattern_matches(const struct pattern *pattern, str dir, str name)
 {
-	return name_matches(pattern, dir, name) && (!pattern->dir || equals(dir, pattern->dir));
+	if (pattern->dir.p && pattern->dir.n != dir.n)
+		return false;
+	return name_matches(pattern, dir, name) && (!pattern->dir.p || str_eq(dir, pattern->dir));
 }
 
 const struct reader *const *reader_all(size_t *ret_count)
@@ -63,7 +46,7 @@ int inventory_select(str dir, str name)
 	if (name.n == 0)
 		return -1;
 	for (size_t i = 0; i < N_READERS; i++) {
-		for (const struct pattern *p = readers[i]->patterns; !is_end(p); p++) {
+		for (const struct pattern *p = readers[i]->patterns; !pattern_is_end(p); p++) {
 			if (pattern_matches(p, dir, name))
 				return (int)i;
 		}
@@ -71,20 +54,16 @@ int inventory_select(str dir, str name)
 	return -1;
 }
 
-/* Below some other folder: "/srv/jail" + "/var/lib/dpkg". */
-static bool is_below_another(str dir, const char *anchor)
-{
-	str tail = str_from_c(anchor);
-	return dir.n > tail.n && str_has_suffix(dir, tail);
-}
-
 bool inventory_is_foreign_database(str dir, str name)
 {
+	if (name.n == 0)
+		return false;
 	for (size_t i = 0; i < N_READERS; i++) {
 		if (!readers[i]->is_os)
 			continue;
-		for (const struct pattern *p = readers[i]->patterns; !is_end(p); p++) {
-			if (p->dir && name_matches(p, dir, name) && is_below_another(dir, p->dir))
+		for (const struct pattern *p = readers[i]->patterns; !pattern_is_end(p); p++) {
+			if (p->dir.p && dir.n > p->dir.n && str_has_suffix(dir, p->dir) &&
+			        name_matches(p, dir, name))
 				return inventory_select(dir, name) < 0;
 		}
 	}

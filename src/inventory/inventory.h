@@ -66,13 +66,19 @@ struct sink {
 	void *ctx;
 };
 
-/** Which names a reader wants. A name matches when every field that is set does. */
+/** Which names a reader wants: STR("...") in the fields that count. A name matches when every field that is set does. */
 struct pattern {
-	const char *dir;         /* exact folder inside the root, "/var/lib/dpkg"; NULL: any folder */
-	const char *parent_tail; /* end of the parent folder's name: ".dist-info"; NULL: any */
-	const char *name;        /* exact file name; NULL: any */
-	const char *name_tail;   /* end of the file name; NULL: any */
+	str dir;         /* exact folder inside the root, "/var/lib/dpkg"; unset: any folder */
+	str parent_tail; /* end of the parent folder's name: ".dist-info"; unset: any */
+	str name;        /* exact file name; unset: any */
+	str name_tail;   /* end of the file name; unset: any */
 };
+
+/** Is this the empty row that ends a list of patterns? */
+static inline bool pattern_is_end(const struct pattern *pattern)
+{
+	return !pattern->dir.p && !pattern->parent_tail.p && !pattern->name.p && !pattern->name_tail.p;
+}
 
 /** One reader: a file and a row. Every field is required unless it says otherwise. */
 struct reader {

@@ -259,7 +259,7 @@ static int read_manifest(const struct artefact *artefact, struct arena *arena,
 }
 
 static const struct pattern patterns[] = {
-	{ .name = "package.json" },
+	{ .name = STR("package.json") },
 	{ 0 },
 };
 static const char *const siblings[] = { NULL };

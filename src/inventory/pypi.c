@@ -431,10 +431,10 @@ static int read_metadata(const struct artefact *artefact, struct arena *arena,
 }
 
 static const struct pattern patterns[] = {
-	{ .parent_tail = ".dist-info", .name = "METADATA" },
-	{ .parent_tail = ".egg-info", .name = "PKG-INFO" },
-	{ .parent_tail = "EGG-INFO", .name = "PKG-INFO" },
-	{ .name_tail = ".egg-info" },
+	{ .parent_tail = STR(".dist-info"), .name = STR("METADATA") },
+	{ .parent_tail = STR(".egg-info"), .name = STR("PKG-INFO") },
+	{ .parent_tail = STR("EGG-INFO"), .name = STR("PKG-INFO") },
+	{ .name_tail = STR(".egg-info") },
 	{ 0 },
 };
 static const char *const siblings[] = { NULL };

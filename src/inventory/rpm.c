@@ -211,16 +211,16 @@ static int read_database(const struct artefact *artefact, struct arena *arena,
 	return r;
 }
 
-#define DATABASES(folder)                                                                          \
-	{ .dir = (folder), .name = "rpmdb.sqlite" }, { .dir = (folder), .name = "Packages" },      \
-	{                                                                                          \
-		.dir = (folder), .name = "Packages.db"                                             \
-	}
-
 static const struct pattern patterns[] = {
-	DATABASES("/var/lib/rpm"),
-	DATABASES("/usr/lib/sysimage/rpm"),
-	DATABASES("/usr/share/rpm"),
+	{ .dir = STR("/var/lib/rpm"), .name = STR("rpmdb.sqlite") },
+	{ .dir = STR("/var/lib/rpm"), .name = STR("Packages") },
+	{ .dir = STR("/var/lib/rpm"), .name = STR("Packages.db") },
+	{ .dir = STR("/usr/lib/sysimage/rpm"), .name = STR("rpmdb.sqlite") },
+	{ .dir = STR("/usr/lib/sysimage/rpm"), .name = STR("Packages") },
+	{ .dir = STR("/usr/lib/sysimage/rpm"), .name = STR("Packages.db") },
+	{ .dir = STR("/usr/share/rpm"), .name = STR("rpmdb.sqlite") },
+	{ .dir = STR("/usr/share/rpm"), .name = STR("Packages") },
+	{ .dir = STR("/usr/share/rpm"), .name = STR("Packages.db") },
 	{ 0 },
 };
 static const char *const siblings[] = { "rpmdb.sqlite", "rpmdb.sqlite-wal", "rpmdb.sqlite-journal",

@@ -29,9 +29,8 @@ static void test_inventory__readers_have_every_field(void **state)
 		assert_true(all[i]->name[0] && all[i]->title[0] && all[i]->source[0]);
 		assert_true(all[i]->patterns && all[i]->siblings && all[i]->well_known);
 		assert_true(all[i]->max_bytes > 0 && all[i]->read);
-		for (const struct pattern *p = all[i]->patterns;
-		        p->dir || p->parent_tail || p->name || p->name_tail; p++)
-			assert_true(!all[i]->is_os || p->dir);
+		for (const struct pattern *p = all[i]->patterns; !pattern_is_end(p); p++)
+			assert_true(!all[i]->is_os || p->dir.p);
 	}
 }
 
