@@ -76,6 +76,7 @@ int db_build(const struct invocation *call)
 	struct settings *s = call->settings;
 	struct import_talk talk = { .call = call };
 	struct import_listener listener = import_talker(&talk);
+	listener.source = NULL; /* told when it was imported */
 	const char *dir = settings_db_dir(s);
 	int r = vulndb_build(
 	        feeds_dir(s), dir, (unsigned)settings_number(s, SET_THREADS), &listener, &err);

@@ -6,7 +6,7 @@
 
 static const char *const exit_codes[] = {
 	"0  done; nothing at or above --fail-on",
-	"1  findings at or above --fail-on; for 'version', a comparison that does not hold",
+	"1  findings at or above --fail-on; 'version': a comparison that does not hold",
 	"2  unusable flags, arguments or configuration",
 	"3  it failed, or paths could not be read beyond --allow-incomplete",
 	"4  no package was recognised",
@@ -47,12 +47,12 @@ static void put_flags(enum command_id id)
 			(void)printf("[=%s]", row->argument);
 		else if (row->kind != KIND_FLAG)
 			(void)printf(" %s", row->argument);
-		if (row->kind == KIND_WORD)
-			(void)printf("  (%s)", row->range);
 		if (row->kind != KIND_FLAG && row->standard[0])
 			(void)printf("  [%s]", row->standard);
 		(void)printf("\n");
 		put_wrapped(str_from_c(row->sentence), 10);
+		if (row->kind == KIND_WORD)
+			(void)printf("          %s\n", row->range);
 	}
 	(void)printf("   -h, --help\n          explain the command\n"
 	             "       --version\n          print the version\n");
@@ -77,9 +77,8 @@ void help_text(enum command_id id)
 		str text = str_from_c(command_rows[id].text), line;
 		while (str_next_line(&text, &line))
 			put_wrapped(line, 0);
-		(void)printf("\nFlags (each also as 'KEY = VALUE' in the configuration file and as "
-		             "SONDE_KEY in "
-		             "the environment):\n");
+		(void)printf("\nFlags; each also as 'KEY = VALUE' in the configuration file and as "
+		             "SONDE_KEY:\n");
 		put_flags(id);
 		(void)printf("\nExit codes:\n");
 	}

@@ -42,6 +42,8 @@ def tool(name):
 def environment(**more):
     """An environment without the user's own settings."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("SONDE_") or k in ("SONDE_SHARED",)}
+    for name in [n for n in env if n.lower().endswith("_proxy")]:
+        del env[name]
     env["SONDE_CONFIG"] = "/dev/null"
     env.update(more)
     return env

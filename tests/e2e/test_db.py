@@ -92,11 +92,11 @@ def test_db__two_sources_about_one_cve_are_one_finding(scratch):
     os_release(root)
     pip_package(root / "usr/lib/python3/site-packages", "thing", "1.5")
     report = scan("--root", root, "--db", database(scratch, [
-        osv("PYSEC-2099-1", "PyPI", "thing", fixed="1.2", aliases=["CVE-2099-7"]),
-        osv("GHSA-wide-wide-wide", "PyPI", "thing", fixed="1.9", aliases=["CVE-2099-7"]),
+        osv("PYSEC-2099-1", "PyPI", "thing", fixed="1.2", aliases=["CVE-2099-0007"]),
+        osv("GHSA-wide-wide-wide", "PyPI", "thing", fixed="1.9", aliases=["CVE-2099-0007"]),
         osv("PYSEC-2099-2", "PyPI", "thing", fixed="1.8", aliases=["GHSA-wide-wide-wide"])]))
     [finding] = report["findings"]
-    assert finding["id"] == "CVE-2099-7" and finding["fixed_in"] == "1.9", finding
+    assert finding["id"] == "CVE-2099-0007" and finding["fixed_in"] == "1.9", finding
     assert [r["advisory"] for r in finding["why"]["reasons"]] == ["GHSA-wide-wide-wide", "PYSEC-2099-2"], finding["why"]
 
 
@@ -107,7 +107,7 @@ class Server:
         self.args = [sys.executable, str(SERVER), *map(str, args)]
 
     def __enter__(self):
-        self.child = subprocess.Popen(self.args, stdout=subprocess.PIPE, text=True)
+        self.child = subprocess.Popen(self.args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.url = "http://127.0.0.1:" + re.search(r"\d+", self.child.stdout.readline()).group()
         return self
 
@@ -119,7 +119,7 @@ class Server:
 def test_db__update_from_a_server_in_productions_layout(scratch):
     args = ("--data", scratch / "data", "--db", scratch / "db")
     only = ("--ecosystems", "PyPI", "--ecosystems", "npm")
-    with Server(shared("feeds")) as server:
+    with Server("--feeds", shared("feeds")) as server:
         done = sonde("db", "update", *args, *only, "--mirror", server.url)
         assert "osv/PyPI" in done.stdout and "kev" in done.stdout and "epss" in done.stdout, done.stdout
         first = digest_of(scratch / "db")

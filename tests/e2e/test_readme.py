@@ -31,6 +31,11 @@ def test_readme__marked_commands_run(scratch):
         text += done.stdout
     for word in ("CVE-2021-34141", "CVE-2020-8203", "lodash", "<"):
         assert word in text, f"{word} is not in what the commands print:\n{text}"
+    shown = re.search(r"```\n(SEVERITY.*?)```", README, re.DOTALL)
+    assert shown, "README.md has lost what the scan prints"
+    printed = {" ".join(line.split()) for line in text.splitlines()}
+    for line in shown.group(1).splitlines():
+        assert " ".join(line.split()) in printed, f"the scan does not print what README.md shows: {line}\n{text}"
 
 
 def test_readme__flags_exist(scratch):
