@@ -14,6 +14,12 @@
 #include "walk/queue.h"
 #include "walk/walk.h"
 
+/** Most files that a thread holds back, so as to wake the caller for several at once. */
+#define ENGINE_HELD_MAX 16
+
+/** Folders after which a thread holds nothing back. */
+#define ENGINE_HOLD_FOLDERS 128
+
 /** One thread. All but the queue and the counts is its own. */
 struct worker {
 	_Alignas(64) struct queue queue;
@@ -21,10 +27,13 @@ struct worker {
 	struct walk *walk;
 	pthread_t thread;
 	unsigned index;
-	char *entries;    /* ENGINE_ENTRIES_BYTES: what getdents64 fills */
-	struct buf names; /* folders found in the folder that is being read */
-	struct buf path;  /* of that folder, as reported */
-	struct buf real;  /* the same without links, when that differs */
+	struct walk_file *held[ENGINE_HELD_MAX]; /* owned; not offered yet */
+	size_t n_held, max_held;
+	unsigned n_since_flush; /* folders */
+	char *entries;          /* ENGINE_ENTRIES_BYTES: what getdents64 fills */
+	struct buf names;       /* folders found in the folder that is being read */
+	struct buf path;        /* of that folder, as reported */
+	struct buf real;        /* the same without links, when that differs */
 };
 
 /** A walk. The plan and the options do not change after the start. */
@@ -44,6 +53,7 @@ struct walk {
 	atomic_uint n_open;      /* folders kept open */
 	atomic_ullong n_pending; /* folders found and not yet read */
 	atomic_size_t next_start;
+	atomic_uint n_running; /* threads that may still offer files */
 	atomic_bool is_stopped;
 
 	pthread_mutex_t idle_lock; /* over sleeping and waking */
@@ -75,3 +85,9 @@ int engine_push(struct worker *worker, const struct batch *batch, size_t n);
 /** Make a file's record. In: fd, dir taken over; path copied. Returns: caller frees; NULL, nothing
  * taken over */
 struct walk_file *engine_file_new(struct walk *walk, struct walk_dir *dir, str path, int fd);
+
+/** Offer a file, now or a little later. Takes it over. */
+void engine_offer(struct worker *worker, struct walk_file *file);
+
+/** Offer what is held back. */
+void engine_flush(struct worker *worker);

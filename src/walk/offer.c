@@ -51,21 +51,23 @@ static void clear_event(const struct offers *offers)
 	(void)n;
 }
 
-bool offers_put(struct offers *offers, struct walk_file *file)
+bool offers_put(struct offers *offers, struct walk_file *const *files, size_t n)
 {
+	size_t done = 0;
 	(void)pthread_mutex_lock(&offers->lock);
-	while (offers->n == offers->cap && !offers->is_stopped)
-		(void)pthread_cond_wait(&offers->not_full, &offers->lock);
-	bool is_stopped = offers->is_stopped;
-	if (!is_stopped) {
-		offers->files[(offers->first + offers->n) % offers->cap] = file;
+	while (done < n && !offers->is_stopped) {
+		if (offers->n == offers->cap) {
+			(void)pthread_cond_wait(&offers->not_full, &offers->lock);
+			continue;
+		}
+		offers->files[(offers->first + offers->n) % offers->cap] = files[done++];
 		if (offers->n++ == 0)
 			raise_event(offers);
 	}
 	(void)pthread_mutex_unlock(&offers->lock);
-	if (is_stopped)
-		walk_file_free(file);
-	return !is_stopped;
+	for (size_t i = done; i < n; i++)
+		walk_file_free(files[i]);
+	return done == n;
 }
 
 int offers_take(struct offers *offers, struct walk_file **ret)
@@ -100,12 +102,4 @@ void offers_stop(struct offers *offers)
 	offers->is_stopped = true;
 	(void)pthread_cond_broadcast(&offers->not_full);
 	(void)pthread_mutex_unlock(&offers->lock);
-}
-
-bool offers_is_stopped(struct offers *offers)
-{
-	(void)pthread_mutex_lock(&offers->lock);
-	bool is_stopped = offers->is_stopped;
-	(void)pthread_mutex_unlock(&offers->lock);
-	return is_stopped;
 }

@@ -29,9 +29,9 @@ int offers_init(struct offers *offers, size_t cap);
 /** Release, files not taken included. */
 void offers_fini(struct offers *offers);
 
-/** Add a file; wait while there is no room. Takes the file over. Returns: false when stopped: it is
- * released */
-bool offers_put(struct offers *offers, struct walk_file *file);
+/** Add files; wait while there is no room. Takes them over. Returns: false when stopped: the rest
+ * is released */
+bool offers_put(struct offers *offers, struct walk_file *const *files, size_t n);
 
 /** Take the oldest file. Returns: 1; 0 when none will come; -EAGAIN when none is there yet */
 int offers_take(struct offers *offers, struct walk_file **ret);
@@ -41,6 +41,3 @@ void offers_end(struct offers *offers);
 
 /** Say that no more files will be taken: nobody waits any more. */
 void offers_stop(struct offers *offers);
-
-/** Has offers_stop() been called? */
-bool offers_is_stopped(struct offers *offers);

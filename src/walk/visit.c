@@ -119,6 +119,7 @@ static bool may_retry(struct worker *worker, int r, unsigned *n_tries)
 	if ((r == -EMFILE || r == -ENFILE) && !atomic_load(&worker->walk->is_stopped)) {
 		const struct timespec moment = { 0, 1000000 };
 		queue_close_folders(&worker->queue);
+		engine_flush(worker);
 		if (*n_tries > 0)
 			(void)nanosleep(&moment, NULL);
 		return ++*n_tries < DESCRIPTOR_WAITS;
@@ -318,8 +319,7 @@ static void offer(struct visit *v, str name, unsigned type, int tag)
 	file->dev = st.st_dev;
 	file->ino = st.st_ino;
 	file->size_bytes = (uint64_t)st.st_size;
-	if (offers_put(&walk->offers, file))
-		(void)atomic_fetch_add_explicit(&v->worker->n_offered, 1, memory_order_relaxed);
+	engine_offer(v->worker, file);
 }
 
 static unsigned type_of(int dir_fd, const char *name)

@@ -109,6 +109,22 @@ int engine_push(struct worker *worker, const struct batch *batch, size_t n)
 	return r;
 }
 
+void engine_flush(struct worker *worker)
+{
+	worker->n_since_flush = 0;
+	if (worker->n_held > 0)
+		(void)offers_put(&worker->walk->offers, worker->held, worker->n_held);
+	worker->n_held = 0;
+}
+
+void engine_offer(struct worker *worker, struct walk_file *file)
+{
+	(void)atomic_fetch_add_explicit(&worker->n_offered, 1, memory_order_relaxed);
+	worker->held[worker->n_held++] = file;
+	if (worker->n_held >= worker->max_held)
+		engine_flush(worker);
+}
+
 static bool take_start(struct walk *walk, struct job *ret)
 {
 	for (;;) {
@@ -155,6 +171,7 @@ static bool await_job(struct worker *worker, struct job *ret)
 		(void)sched_yield();
 	}
 	bool has_job = false;
+	engine_flush(worker);
 	(void)pthread_mutex_lock(&walk->idle_lock);
 	(void)atomic_fetch_add(&walk->n_idle, 1);
 	while (!is_over(walk) && !(has_job = find_job(worker, ret)))
@@ -164,6 +181,13 @@ static bool await_job(struct worker *worker, struct job *ret)
 	return has_job;
 }
 
+/* Some threads are done; the last one's end is the walk's. */
+static void stop_running(struct walk *walk, unsigned n)
+{
+	if (n > 0 && atomic_fetch_sub(&walk->n_running, n) == n)
+		offers_end(&walk->offers);
+}
+
 static void *run(void *arg)
 {
 	struct worker *worker = arg;
@@ -171,11 +195,13 @@ static void *run(void *arg)
 	struct job job;
 	while (await_job(worker, &job)) {
 		visit(worker, &job);
-		if (atomic_fetch_sub(&walk->n_pending, 1) == 1) {
+		if (++worker->n_since_flush >= ENGINE_HOLD_FOLDERS)
+			engine_flush(worker);
+		if (atomic_fetch_sub(&walk->n_pending, 1) == 1)
 			wake(walk, true);
-			offers_end(&walk->offers);
-		}
 	}
+	engine_flush(worker);
+	stop_running(walk, 1);
 	return NULL;
 }
 
@@ -188,15 +214,20 @@ static unsigned choose_threads(const struct walk_options *options)
 	return n < 1 ? 1 : (unsigned)n < THREADS_DEFAULT_MAX ? (unsigned)n : THREADS_DEFAULT_MAX;
 }
 
-/* Half of the descriptors go to open folders, a quarter to files that wait, each with its folder.
+/*
+ * Three eighths of the descriptors go to open folders, a quarter to files that wait, each with its
+ * folder, and as many to those that all threads together hold back.
  */
-static void share_descriptors(struct walk *walk, size_t *ret_offers)
+static void share_descriptors(
+        struct walk *walk, unsigned n_threads, size_t *ret_offers, size_t *ret_held)
 {
 	struct rlimit limit = { .rlim_cur = 1024 };
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
 	rlim_t n = limit.rlim_cur > 65536 ? 65536 : limit.rlim_cur;
-	walk->max_open = (unsigned)(n / 2);
+	walk->max_open = (unsigned)(n / 8 * 3);
 	*ret_offers = n / 8 > OFFERS_MAX ? OFFERS_MAX : n / 8 > 0 ? (size_t)(n / 8) : 1;
+	*ret_held = *ret_offers / n_threads;
+	*ret_held = *ret_held > ENGINE_HELD_MAX ? ENGINE_HELD_MAX : *ret_held > 0 ? *ret_held : 1;
 }
 
 /* Copy what the caller may release after walk_start(). */
@@ -217,14 +248,14 @@ static int copy_excludes(struct walk *walk)
 	return 0;
 }
 
-static int make_workers(struct walk *walk, unsigned n)
+static int make_workers(struct walk *walk, unsigned n, size_t max_held)
 {
 	walk->workers = aligned_alloc(_Alignof(struct worker), n * sizeof(struct worker));
 	if (!walk->workers)
 		return -ENOMEM;
 	for (unsigned i = 0; i < n; i++) {
 		struct worker *w = &walk->workers[i];
-		*w = (struct worker){ .walk = walk, .index = i };
+		*w = (struct worker){ .walk = walk, .index = i, .max_held = max_held };
 		int r = queue_init(&w->queue);
 		walk->n_workers++;
 		w->names = BUF(2 * ENGINE_NAMES_MAX_BYTES);
@@ -252,6 +283,7 @@ static int start_threads(struct walk *walk)
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
 		(void)sigdelset(&all, faults[i]);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	atomic_store(&walk->n_running, walk->n_workers);
 	while (r == 0 && walk->n_started < walk->n_workers) {
 		struct worker *w = &walk->workers[walk->n_started];
 		r = pthread_create(&w->thread, &attributes, run, w);
@@ -259,13 +291,15 @@ static int start_threads(struct walk *walk)
 	}
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	(void)pthread_attr_destroy(&attributes);
+	stop_running(walk, walk->n_workers - walk->n_started);
 	return walk->n_started > 0 ? 0 : -r;
 }
 
 static int start(struct walk *walk, struct err *err)
 {
-	size_t n_offers;
-	share_descriptors(walk, &n_offers);
+	size_t n_offers, max_held;
+	unsigned n_threads = choose_threads(&walk->options);
+	share_descriptors(walk, n_threads, &n_offers, &max_held);
 	int r = offers_init(&walk->offers, n_offers);
 	if (r < 0)
 		return err_set(err, r, "cannot start the walk: no memory or no descriptor left");
@@ -274,7 +308,7 @@ static int start(struct walk *walk, struct err *err)
 		return r;
 	r = copy_excludes(walk);
 	if (r >= 0)
-		r = make_workers(walk, choose_threads(&walk->options));
+		r = make_workers(walk, n_threads, max_held);
 	if (r < 0)
 		return err_set(err, r, "cannot start the walk: out of memory");
 
