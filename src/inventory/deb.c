@@ -461,7 +461,7 @@ static int read_database(const struct artefact *artefact, struct arena *arena,
 static const struct pattern patterns[] = {
 	{ .dir = STR("/var/lib/dpkg"), .name = STR("status") },
 	{ .dir = STR("/var/lib/dpkg/status.d") },
-	{ 0 },
+	PATTERN_END,
 };
 static const char *const siblings[] = { "info/*.list", "*.md5sums", "updates/0000", NULL };
 static const char *const well_known[] = { "/var/lib/dpkg", NULL };

@@ -260,7 +260,7 @@ static int read_manifest(const struct artefact *artefact, struct arena *arena,
 
 static const struct pattern patterns[] = {
 	{ .name = STR("package.json") },
-	{ 0 },
+	PATTERN_END,
 };
 static const char *const siblings[] = { NULL };
 static const char *const well_known[] = { NULL };

@@ -435,7 +435,7 @@ static const struct pattern patterns[] = {
 	{ .parent_tail = STR(".egg-info"), .name = STR("PKG-INFO") },
 	{ .parent_tail = STR("EGG-INFO"), .name = STR("PKG-INFO") },
 	{ .name_tail = STR(".egg-info") },
-	{ 0 },
+	PATTERN_END,
 };
 static const char *const siblings[] = { NULL };
 static const char *const well_known[] = { NULL };

@@ -221,7 +221,7 @@ static const struct pattern patterns[] = {
 	{ .dir = STR("/usr/share/rpm"), .name = STR("rpmdb.sqlite") },
 	{ .dir = STR("/usr/share/rpm"), .name = STR("Packages") },
 	{ .dir = STR("/usr/share/rpm"), .name = STR("Packages.db") },
-	{ 0 },
+	PATTERN_END,
 };
 static const char *const siblings[] = { "rpmdb.sqlite", "rpmdb.sqlite-wal", "rpmdb.sqlite-journal",
 	NULL };

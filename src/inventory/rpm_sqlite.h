@@ -26,9 +26,10 @@ struct rpm_blobs {
  * A write-ahead log beside the database is merged up to its last commit. Where the tree of records
  * is broken, the rest is read from its other end, and the call fails after that.
  *
- * In:      artefact  "rpmdb.sqlite"; its siblings "rpmdb.sqlite-wal" and "rpmdb.sqlite-journal" are
- * looked at arena     takes the index of the log Returns: 0; -ERR_FORMAT when it is no such
- * database or is damaged; -ERR_LIMIT; -errno; what `blob` returned
+ * In:      artefact  "rpmdb.sqlite"; its log and its journal are looked for beside it
+ *          arena     takes the index of the log
+ * Returns: 0; -ERR_FORMAT when it is no such database or is damaged; -ERR_LIMIT; -errno;
+ *          what `blob` returned
  */
 int rpm_sqlite_read(const struct artefact *artefact, struct arena *arena,
         const struct rpm_blobs *to, struct err *err);

@@ -30,9 +30,9 @@ struct rpm_wal {
  *
  * In:      name   of the log: "rpmdb.sqlite-wal"
  *          arena  takes the index and one page
- * Out:     ret    caller closes; empty when there is no log, or none that can be merged: see
- * `oddity` Returns: 0; -ERR_LIMIT; -errno when reading fails Source:  SQLite, fileformat2.html
- * section 4 and walformat.html
+ * Out:     ret    caller closes; empty when there is no log or none to merge: see `oddity`
+ * Returns: 0; -ERR_LIMIT; -errno when reading fails
+ * Source:  SQLite, fileformat2.html section 4 and walformat.html
  */
 int rpm_wal_open(const struct artefact *database, str name, struct arena *arena,
         struct rpm_wal *ret, struct err *err);

@@ -36,8 +36,8 @@ void tree_fini(struct tree *tree);
  * Offer every regular file below `root` to inventory_select() and read what a reader wants.
  *
  * In:      reader  only this one, by name; NULL: all
- *          below   only the folder of this path inside the root ("/var/lib/dpkg"); NULL: the whole
- * root Returns: 0; -errno when a folder cannot be read
+ *          below   only this folder inside the root ("/var/lib/dpkg"); NULL: the whole root
+ * Returns: 0; -errno when a folder cannot be read
  */
 int tree_scan(struct tree *tree, const char *root, const char *reader, const char *below);
 
