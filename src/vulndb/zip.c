@@ -146,7 +146,7 @@ static int read_end(struct zip *zip, struct end *ret, struct err *err)
 static void read_extra64(str extra, struct zip_entry *entry)
 {
 	struct cursor in = CURSOR(extra);
-	while (in.rest.n >= 4) {
+	while (!cursor_failed(&in) && in.rest.n >= 4) {
 		uint16_t id = cursor_u16(&in), n = cursor_u16(&in);
 		struct cursor field = CURSOR(cursor_bytes(&in, n));
 		if (id != 1)
