@@ -8,6 +8,24 @@
 #define BLOCK_BYTES ((size_t)64 << 10)
 #define ALIGN _Alignof(max_align_t)
 
+/* Under AddressSanitizer the bytes that nobody asked for are out of bounds, as behind a malloc().
+ */
+#ifdef __SANITIZE_ADDRESS__
+#define HAS_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAS_ASAN 1
+#endif
+#endif
+#ifdef HAS_ASAN
+#include <sanitizer/asan_interface.h>
+#define POISON(p, n) ASAN_POISON_MEMORY_REGION(p, n)
+#define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
+#else
+#define POISON(p, n) ((void)(p), (void)(n))
+#define UNPOISON(p, n) ((void)(p), (void)(n))
+#endif
+
 struct arena_block {
 	struct arena_block *next;
 	size_t used, size;
@@ -20,6 +38,7 @@ void arena_fini(struct arena *arena)
 		return;
 	for (struct arena_block *b = arena->blocks, *next; b; b = next) {
 		next = b->next;
+		UNPOISON(b->bytes, b->size);
 		free(b);
 	}
 	arena->blocks = NULL;
@@ -33,6 +52,7 @@ static struct arena_block *add_block(struct arena *arena, size_t bytes)
 	if (!b)
 		return NULL;
 	b->size = size;
+	POISON(b->bytes, size);
 	/* A block made for one large piece is full at once: keep filling the one before it. */
 	if (size == bytes && arena->blocks) {
 		b->next = arena->blocks->next;
@@ -46,10 +66,11 @@ static struct arena_block *add_block(struct arena *arena, size_t bytes)
 
 void *arena_alloc(struct arena *arena, size_t n, size_t size)
 {
-	size_t bytes;
-	if (__builtin_mul_overflow(n, size, &bytes) || bytes > arena->cap_bytes)
+	size_t wanted;
+	if (__builtin_mul_overflow(n, size, &wanted) || wanted > arena->cap_bytes ||
+	        wanted > PTRDIFF_MAX / 2) /* no sum below can overflow */
 		return NULL;
-	bytes = (bytes + ALIGN - 1) & ~(ALIGN - 1);
+	size_t bytes = (wanted + ALIGN - 1) & ~(ALIGN - 1);
 	if (bytes == 0)
 		bytes = ALIGN;
 	if (bytes > arena->cap_bytes - arena->used_bytes)
@@ -62,6 +83,7 @@ void *arena_alloc(struct arena *arena, size_t n, size_t size)
 			return NULL;
 	}
 	void *p = b->bytes + b->used;
+	UNPOISON(p, wanted);
 	b->used += bytes;
 	arena->used_bytes += bytes;
 	return p;

@@ -29,7 +29,7 @@ char *buf_reserve(struct buf *buf, size_t n)
 		cap = cap > buf->max / 2 ? buf->max : cap * 2;
 	if (cap > buf->max)
 		cap = buf->max;
-	char *p = realloc(buf->p, cap ? cap : 1);
+	char *p = cap < SIZE_MAX ? realloc(buf->p, cap + 1) : NULL; /* room for printf's NUL */
 	if (!p) {
 		buf->failed = true;
 		return NULL;
@@ -89,7 +89,7 @@ void buf_printf(struct buf *buf, const char *fmt, ...)
 	va_start(ap, fmt);
 	int n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
-	char *at = n < 0 ? NULL : buf_reserve(buf, (size_t)n + 1);
+	char *at = n < 0 ? NULL : buf_reserve(buf, (size_t)n);
 	if (!at) {
 		buf->failed = true;
 		return;

@@ -75,6 +75,17 @@ int fs_replace(int dir_fd, const char *name, str bytes, unsigned mode, struct er
 	return r < 0 ? err_set(err, r, "%s: cannot write: %s", name, strerror(-r)) : 0;
 }
 
+/* Returns: 0 also when a folder of that name is there; -errno */
+static int make_dir(const char *path, unsigned mode)
+{
+	struct stat st;
+	if (mkdir(path, (mode_t)mode) == 0)
+		return 0;
+	if (errno != EEXIST || stat(path, &st) < 0)
+		return -errno;
+	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
 int fs_make_dirs(const char *path, unsigned mode, struct err *err)
 {
 	char part[PATH_MAX];
@@ -86,9 +97,10 @@ int fs_make_dirs(const char *path, unsigned mode, struct err *err)
 			continue;
 		memcpy(part, path, i);
 		part[i] = '\0';
-		if (mkdir(part, (mode_t)mode) < 0 && errno != EEXIST)
-			return err_set(err, -errno, "%s: cannot make the folder: %s", part,
-			        strerror(errno));
+		int r = make_dir(part, mode);
+		if (r < 0)
+			return err_set(
+			        err, r, "%s: cannot make the folder: %s", part, strerror(-r));
 	}
 	return 0;
 }

@@ -53,28 +53,6 @@ enum json_kind json_peek(struct json *j)
 	}
 }
 
-/* The text between the quotes, escapes untouched; *ret_plain when there are none. */
-static bool scan_string(struct json *j, str *ret_text, bool *ret_plain)
-{
-	const char *p = j->rest.p + 1, *end = j->rest.p + j->rest.n;
-	bool plain = true;
-	for (; p < end && *p != '"'; p++) {
-		if ((unsigned char)*p < 0x20)
-			return fail(j, "control byte in a string"), false;
-		if (*p == '\\') {
-			plain = false;
-			if (++p == end)
-				break;
-		}
-	}
-	if (p >= end)
-		return fail(j, "string without an end"), false;
-	*ret_text = (str){ j->rest.p + 1, (size_t)(p - j->rest.p) - 1 };
-	*ret_plain = plain;
-	advance(j, (size_t)(p - j->rest.p) + 1);
-	return true;
-}
-
 static bool hex4(str s, uint32_t *ret)
 {
 	uint32_t v = 0;
@@ -87,6 +65,50 @@ static bool hex4(str s, uint32_t *ret)
 		v = v * 16 + (uint32_t)(is_digit(c) ? c - '0' : c - 'a' + 10);
 	}
 	*ret = v;
+	return true;
+}
+
+static bool simple_escape(char c, char *ret)
+{
+	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+	const char *at = c ? strchr(from, c) : NULL;
+	if (!at)
+		return false;
+	*ret = to[at - from];
+	return true;
+}
+
+/* The length of the escape at the front of `s`, behind its backslash; 0 if it is none. */
+static size_t escape_len(str s)
+{
+	uint32_t code;
+	char c;
+	if (s.n > 0 && s.p[0] == 'u')
+		return hex4(str_skip(s, 1), &code) ? 5 : 0;
+	return s.n > 0 && simple_escape(s.p[0], &c) ? 1 : 0;
+}
+
+/* The text between the quotes, escapes checked but untouched; *ret_plain when there are none. */
+static bool scan_string(struct json *j, str *ret_text, bool *ret_plain)
+{
+	const char *p = j->rest.p + 1, *end = j->rest.p + j->rest.n;
+	bool plain = true;
+	for (; p < end && *p != '"'; p++) {
+		if ((unsigned char)*p < 0x20)
+			return fail(j, "control byte in a string"), false;
+		if (*p == '\\') {
+			size_t n = escape_len((str){ p + 1, (size_t)(end - p) - 1 });
+			if (n == 0)
+				return fail(j, "bad escape in a string"), false;
+			plain = false;
+			p += n;
+		}
+	}
+	if (p >= end)
+		return fail(j, "string without an end"), false;
+	*ret_text = (str){ j->rest.p + 1, (size_t)(p - j->rest.p) - 1 };
+	*ret_plain = plain;
+	advance(j, (size_t)(p - j->rest.p) + 1);
 	return true;
 }
 
@@ -127,16 +149,6 @@ static bool unicode_escape(str *s, uint32_t *ret)
 		*s = (str){ s->p + 6, s->n - 6 };
 	}
 	*ret = c >= 0xD800 && c < 0xE000 ? 0xFFFD : c;
-	return true;
-}
-
-static bool simple_escape(char c, char *ret)
-{
-	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-	const char *at = c ? strchr(from, c) : NULL;
-	if (!at)
-		return false;
-	*ret = to[at - from];
 	return true;
 }
 

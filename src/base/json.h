@@ -77,7 +77,8 @@ bool json_array_begin(struct json *json);
 bool json_next_element(struct json *json);
 
 /**
- * Read a string. Escapes are decoded to UTF-8; a lone surrogate becomes U+FFFD.
+ * Read a string. Escapes are decoded to UTF-8; a lone surrogate becomes U+FFFD. Bytes that are not
+ * UTF-8 are passed on as they are.
  *
  * Out:     ret  borrows from the text or the arena; written on success only
  * Returns: false, and the value skipped, if it is no string
@@ -137,13 +138,19 @@ void json_write_array_end(struct json_writer *w);
 /** Write a member's key; its value is the next thing written. */
 void json_write_key(struct json_writer *w, const char *key);
 
-/** Write a string. Control bytes are escaped; bytes that are not UTF-8 become U+FFFD. */
+/**
+ * Write a string. Control characters and those that turn the direction of text are escaped; bytes
+ * that are not UTF-8 become U+FFFD.
+ */
 void json_write_str(struct json_writer *w, str s);
 
 /** Write a number, exactly. */
 void json_write_u64(struct json_writer *w, uint64_t v);
 
-/** Write a number with at most `decimals` digits behind the point, trailing zeros dropped. */
+/**
+ * Write a number with at most `decimals` (0 to 15) digits behind the point, trailing zeros dropped;
+ * null when it is not finite. The locale has no say.
+ */
 void json_write_double(struct json_writer *w, double v, int decimals);
 
 /** Write true or false. */

@@ -113,6 +113,26 @@ static bool is_plain(char c)
 	return (unsigned char)c >= 0x20 && (unsigned char)c < 0x7F && c != '"' && c != '\\';
 }
 
+/*
+ * Characters that JSON allows as they are, but that drive a terminal (C1 controls: C2 80 to C2 9F)
+ * or turn the direction of text or end a line (U+200B to U+200F, U+2028 to U+202E, U+2060 to
+ * U+206F) where a report is looked at. Returns: the code point to escape; 0 to leave the sequence
+ * of n bytes as it is
+ */
+static unsigned harmful(str s, size_t n)
+{
+	unsigned c = 0;
+	if (n != 2 && n != 3)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		c = c << 6 | ((unsigned char)s.p[i] & 0x3Fu);
+	c |= ((unsigned char)s.p[0] & (n == 2 ? 0x1Fu : 0x0Fu)) << (6 * (n - 1));
+	bool is_harmful = c < 0xA0 || (c >= 0x200B && c <= 0x200F) ||
+	                  (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) ||
+	                  c == 0x61C || c == 0xFEFF;
+	return is_harmful ? c : 0;
+}
+
 static void add_string(struct buf *out, str s)
 {
 	buf_add_byte(out, '"');
@@ -125,6 +145,8 @@ static void add_string(struct buf *out, str s)
 			buf_add(out, STR("\xEF\xBF\xBD"));
 		else if (n == 1)
 			add_escape(out, s.p[0]);
+		else if (harmful(s, n))
+			buf_printf(out, "\\u%04x", harmful(s, n));
 		else
 			buf_add(out, str_head(s, n));
 		s = str_skip(s, n ? n : 1);
@@ -155,23 +177,35 @@ void json_write_u64(struct json_writer *w, uint64_t v)
 	w->comma = true;
 }
 
+/* Whole numbers only: printf writes the point that the locale asks for, and JSON knows but one. */
+static void add_fixed(struct buf *out, double v, int decimals)
+{
+	uint64_t scale = 1;
+	for (int i = 0; i < decimals; i++)
+		scale *= 10;
+	double scaled = fabs(v) * (double)scale;
+	if (scaled >= 0x1p53) { /* no digit behind the point is exact */
+		buf_printf(out, "%.0f", v);
+		return;
+	}
+	uint64_t n = (uint64_t)llround(scaled);
+	for (; decimals > 0 && n % 10 == 0; decimals--) {
+		n /= 10;
+		scale /= 10;
+	}
+	buf_printf(out, "%s%" PRIu64, v < 0 && n > 0 ? "-" : "", n / scale);
+	if (decimals > 0)
+		buf_printf(out, ".%0*" PRIu64, decimals, n % scale);
+}
+
 void json_write_double(struct json_writer *w, double v, int decimals)
 {
 	separate(w);
-	w->comma = true;
-	if (!isfinite(v)) {
+	if (isfinite(v))
+		add_fixed(w->out, v, decimals);
+	else
 		buf_add(w->out, STR("null"));
-		return;
-	}
-	size_t start = w->out->n;
-	buf_printf(w->out, "%.*f", decimals, v);
-	str text = str_skip(buf_str(w->out), start);
-	if (buf_failed(w->out) || text.n == 0 || !memchr(text.p, '.', text.n))
-		return;
-	while (w->out->p[w->out->n - 1] == '0')
-		w->out->n--;
-	if (w->out->p[w->out->n - 1] == '.')
-		w->out->n--;
+	w->comma = true;
 }
 
 void json_write_bool(struct json_writer *w, bool v)

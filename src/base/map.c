@@ -78,13 +78,13 @@ static bool grow(struct map *map)
 
 void **map_at(struct map *map, str key)
 {
+	void **known = map_find(map, key);
+	if (known)
+		return known;
 	if (map->n == map->cap && !grow(map))
 		return NULL;
 	uint64_t h = hash(key);
 	uint32_t *slot = slot_of(map, key, h);
-	if (*slot)
-		return &map->entries[*slot - 1].value;
-
 	struct map_entry *e = &map->entries[map->n];
 	if (arena_copy(map->arena, key, &e->key) < 0)
 		return NULL;
