@@ -44,3 +44,16 @@ int hits_add(struct hits *hits, const struct hit *hit);
  * Returns: 0; -ERR_FORMAT when the database is damaged; -ERR_LIMIT
  */
 int findings_make(struct grouping *grouping, const struct hits *hits, struct err *err);
+
+/** What match_host() is given. */
+struct match_input {
+	struct vulndb *db;
+	const struct host *host;
+	const struct package *packages;
+	size_t n_packages;
+	struct ledger *ledger;
+};
+
+/** match_host(), with the most memory that each of its arenas may take. Returns: as match_host() */
+int match_within(
+        size_t most_bytes, const struct match_input *in, struct match_result *ret, struct err *err);

@@ -15,6 +15,8 @@
  */
 #include "match/match.h"
 
+#include <assert.h>
+
 #include "version/version.h"
 
 /* How often a fix may itself lie in another range of the same entry. */
@@ -250,6 +252,7 @@ static int describe(
 		       arena_printf(arena, &ret->comparison, STR_FMT " = " STR_FMT " (%s)",
 		               STR_ARG(version), STR_ARG(listed), scheme);
 
+	assert(ruling->since); /* an affected version has reached a beginning, or is listed */
 	str since = ruling->since->version;
 	if (until) {
 		const char *sign = until->kind == EVENT_FIXED ? "<" : "<=";

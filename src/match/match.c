@@ -11,8 +11,7 @@
 #include "match/modules.h"
 #include "version/version.h"
 
-#define RESULT_BYTES ((size_t)1 << 30)
-#define SCRATCH_BYTES ((size_t)1 << 30)
+#define MEMORY_BYTES ((size_t)1 << 30)
 
 struct matcher {
 	struct vulndb *db;
@@ -20,6 +19,7 @@ struct matcher {
 	struct ledger *ledger;
 	struct match_result *result;
 	struct arena *scratch; /* of the whole match */
+	size_t most_bytes;     /* of each arena */
 	struct records records;
 	struct hits hits;
 	struct err *err;
@@ -142,7 +142,7 @@ static int judge(struct matcher *m, const struct question *question,
 /* Answer the questions that ask for the same name. */
 static int answer(struct matcher *m, const struct question *questions, size_t n)
 {
-	cleanup(arena_fini) struct arena lookup = ARENA(SCRATCH_BYTES);
+	cleanup(arena_fini) struct arena lookup = ARENA(m->most_bytes);
 	const struct advisory_affected *entries;
 	size_t n_entries;
 
@@ -181,29 +181,30 @@ static void tell_unasked(const struct questions *questions, struct ledger *ledge
 	}
 }
 
-int match_host(struct vulndb *db, const struct host *host, const struct package *packages,
-        size_t n_packages, struct ledger *ledger, struct match_result *ret, struct err *err)
+int match_within(
+        size_t most_bytes, const struct match_input *in, struct match_result *ret, struct err *err)
 {
-	cleanup(arena_fini) struct arena scratch = ARENA(SCRATCH_BYTES);
-	*ret = (struct match_result){ .arena = ARENA(RESULT_BYTES) };
+	cleanup(arena_fini) struct arena scratch = ARENA(most_bytes);
+	*ret = (struct match_result){ .arena = ARENA(most_bytes) };
 
 	struct coverage coverage;
 	struct questions questions = { .arena = &scratch };
-	struct owners owners = OWNERS(&scratch, host, &coverage);
-	if (coverage_find(db, host, &scratch, &coverage) < 0 ||
-	        questions_make(db, &coverage, packages, n_packages, &questions) < 0 ||
-	        owners_index(&owners, packages, n_packages) < 0)
+	struct owners owners = OWNERS(&scratch, in->host, &coverage);
+	if (coverage_find(in->db, in->host, &scratch, &coverage) < 0 ||
+	        questions_make(in->db, &coverage, in->packages, in->n_packages, &questions) < 0 ||
+	        owners_index(&owners, in->packages, in->n_packages) < 0)
 		return full(err);
 	ret->n_compared = questions.n_packages;
-	tell_unasked(&questions, ledger);
+	tell_unasked(&questions, in->ledger);
 
 	struct matcher m = {
-		.db = db,
-		.packages = packages,
-		.ledger = ledger,
+		.db = in->db,
+		.packages = in->packages,
+		.ledger = in->ledger,
 		.result = ret,
 		.scratch = &scratch,
-		.records = RECORDS(db, &scratch),
+		.most_bytes = most_bytes,
+		.records = RECORDS(in->db, &scratch),
 		.hits = { .arena = &scratch },
 		.err = err,
 	};
@@ -212,15 +213,28 @@ int match_host(struct vulndb *db, const struct host *host, const struct package 
 		return r;
 
 	struct grouping grouping = {
-		.packages = packages,
+		.packages = in->packages,
 		.records = &m.records,
 		.owners = &owners,
 		.scratch = &scratch,
-		.ledger = ledger,
+		.ledger = in->ledger,
 		.result = ret,
 		.texts = MAP(&scratch),
 	};
 	return findings_make(&grouping, &m.hits, err);
+}
+
+int match_host(struct vulndb *db, const struct host *host, const struct package *packages,
+        size_t n_packages, struct ledger *ledger, struct match_result *ret, struct err *err)
+{
+	const struct match_input in = {
+		.db = db,
+		.host = host,
+		.packages = packages,
+		.n_packages = n_packages,
+		.ledger = ledger,
+	};
+	return match_within(MEMORY_BYTES, &in, ret, err);
 }
 
 void match_result_fini(struct match_result *result)

@@ -254,7 +254,7 @@ static void check_table(const char *table, str ecosystem, const char *scheme, un
 	if (!shared_read(table, &text))
 		skip();
 
-	str rest = buf_str(&text), line, version, json, want = { NULL, 0 };
+	str rest = buf_str(&text), line, version = { 0 }, json = { 0 }, want = { 0 };
 	while (str_next_line(&rest, &line)) {
 		struct advisory_affected *list;
 		assert_true(str_split_first(line, '\t', &version, &json));

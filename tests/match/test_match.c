@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "database.h"
+#include "match/hit.h"
 
 /* Scores 9.8, 7.5, 5.3, 10.0 and 7.5 by the calculators of CVSS. */
 #define CRITICAL_31 "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"
@@ -300,9 +301,8 @@ static void test_match__names_no_fix_when_there_is_none(void **state)
 	assert_false(scene->result.findings[0].is_kev);
 }
 
-static void test_match__rates_by_the_best_vector_there_is(void **state)
+static void add_rated(struct scene *scene)
 {
-	struct scene *scene = *state;
 	add(scene, "PyPI", "PYSEC-2020-1", "\"aliases\":[\"CVE-2020-1001\"],",
 	        affects("PyPI", "thing", "9"));
 	add(scene, "Go", "GHSA-r1",
@@ -327,6 +327,12 @@ static void test_match__rates_by_the_best_vector_there_is(void **state)
 	add(scene, "PyPI", "PYSEC-2020-5",
 	        "\"aliases\":[\"CVE-2020-1005\"]," SEVERITY("CVSS_V3", "CVSS:3.1/odd"),
 	        affects("PyPI", "thing", "9"));
+}
+
+static void test_match__rates_by_the_best_vector_there_is(void **state)
+{
+	struct scene *scene = *state;
+	add_rated(scene);
 	struct package pkg = python("thing", "1.0");
 	match(scene, &pkg, 1);
 	assert_int_equal(scene->result.n_findings, 5);
@@ -524,6 +530,59 @@ static void test_match__gives_nothing_for_nothing(void **state)
 	match_result_fini(NULL);
 }
 
+/* Less memory than it takes is a sentence, at whichever allocation it ends, and leaves nothing
+ * behind. */
+static void test_match__stops_when_memory_is_out(void **state)
+{
+	struct scene *scene = *state;
+	struct package packages[] = {
+		python("thing", "1.0"), python("thing", "1.0"), python("Some_Thing", "1.0-final"),
+		{ .type = STR("deb"),
+		        .name = STR("a"),
+		        .version = STR("1"),
+		        .path = STR("/status") },
+		{ .type = STR("strange"), .name = STR("d"), .version = STR("1"), .path = STR("/d") }
+	};
+	packages[1].owner = STR("deb a 1");
+	add_rated(scene);
+	add(scene, "Debian", "DSA-1-1", "\"upstream\":[\"CVE-2020-1009\"],\"details\":\"Some.\",",
+	        affects("Debian:12", "a", "2"));
+	database_open(&scene->database);
+
+	const struct match_input in = { scene->database.db, &scene->host, packages,
+		sizeof(packages) / sizeof(*packages), &scene->ledger };
+	unsigned n_limited = 0;
+	int r = -ERR_LIMIT;
+	for (size_t most_bytes = 0; r == -ERR_LIMIT; most_bytes += 64) {
+		struct err err = { 0 };
+		r = match_within(most_bytes, &in, &scene->result, &err);
+		if (r == -ERR_LIMIT) {
+			assert_true(err.text[0] != '\0');
+			n_limited++;
+			match_result_fini(&scene->result);
+		}
+	}
+	assert_int_equal(r, 0);
+	assert_true(n_limited > 100);
+	assert_int_equal(scene->result.n_findings, 6);
+	assert_int_equal(scene->result.n_suppressed, 5);
+}
+
+static void test_match__says_so_when_a_record_is_not_there(void **state)
+{
+	struct scene *scene = *state;
+	struct err err = { 0 };
+	struct record *record;
+	add(scene, "PyPI", "PYSEC-2020-1", "", affects("PyPI", "thing", "9"));
+	database_open(&scene->database);
+	struct records records = RECORDS(scene->database.db, &scene->arena);
+	assert_int_equal(records_get(&records, STR("osv/PyPI"), STR("PYSEC-2020-9"), &record, &err),
+	        -ERR_FORMAT);
+	assert_string_equal(err.text, "osv/PyPI: record PYSEC-2020-9 is named but not there");
+	assert_int_equal(
+	        records_get(&records, STR("osv/PyPI"), STR("PYSEC-2020-1"), &record, &err), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -543,6 +602,8 @@ int main(void)
 		TEST(test_match__tells_what_it_could_not_judge),
 		TEST(test_match__takes_names_as_python_compares_them),
 		TEST(test_match__gives_nothing_for_nothing),
+		TEST(test_match__stops_when_memory_is_out),
+		TEST(test_match__says_so_when_a_record_is_not_there),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,7 +158,7 @@ static unsigned decide(
 	autobuf pairs = BUF(8u << 20), ours = BUF(1u << 20), theirs = BUF(1u << 20);
 	str rest = rows, line;
 	while (str_next_line(&rest, &line)) {
-		str a, op, b;
+		str a = { 0 }, op = { 0 }, b = { 0 };
 		assert_true(
 		        str_split_first(line, '\t', &a, &b) && str_split_first(b, '\t', &op, &b));
 		buf_printf(&pairs, STR_FMT "\t" STR_FMT "\n", STR_ARG(a), STR_ARG(b));
@@ -266,7 +266,7 @@ unsigned oracle_check_pairs(const char *scheme_name, const struct native *native
 	}
 	assert_int_equal(theirs.n, n_pairs);
 
-	str rest = buf_str(&pairs), line, a, b;
+	str rest = buf_str(&pairs), line, a = { 0 }, b = { 0 };
 	for (size_t i = 0; str_next_line(&rest, &line); i++) {
 		assert_true(str_split_first(line, '\t', &a, &b));
 		char ours = *order_sign(version_compare(scheme, a, b));

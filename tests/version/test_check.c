@@ -70,6 +70,17 @@ static void test_check__asks_for_validity_and_normal_forms(void **state)
 	assert_int_equal(check("pep440", CHECK_MAP, "french toast\t"), CHECK_PASS);
 }
 
+static void test_check__asks_for_ranges(void **state)
+{
+	(void)state;
+	assert_int_equal(check("npm", CHECK_RANGE, "1.2.3\t^1.2.0\ttrue"), CHECK_PASS);
+	assert_int_equal(check("npm", CHECK_RANGE, "2.0.0\t^1.2.0\tfalse"), CHECK_PASS);
+	assert_int_equal(check("npm", CHECK_RANGE, "2.0.0\t^1.2.0\ttrue"), CHECK_FAIL);
+	assert_int_equal(check("npm", CHECK_RANGE, "1.2.3\t^1.2.0\tfalse"), CHECK_FAIL);
+	assert_int_equal(check("npm", CHECK_RANGE, "2.0.0\todd\ttrue"), CHECK_FAIL);
+	assert_int_equal(check("npm", CHECK_RANGE, "2.0.0\t^1.2.0"), CHECK_FAIL);
+}
+
 static void test_check__says_which_kinds_a_scheme_lacks(void **state)
 {
 	struct err err = { 0 };
@@ -91,6 +102,7 @@ int main(void)
 		cmocka_unit_test(test_check__refuses_lines_of_another_shape),
 		cmocka_unit_test(test_check__passes_over_comments_and_empty_lines),
 		cmocka_unit_test(test_check__asks_for_validity_and_normal_forms),
+		cmocka_unit_test(test_check__asks_for_ranges),
 		cmocka_unit_test(test_check__says_which_kinds_a_scheme_lacks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
