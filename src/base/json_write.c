@@ -183,12 +183,12 @@ static void add_fixed(struct buf *out, double v, int decimals)
 	uint64_t scale = 1;
 	for (int i = 0; i < decimals; i++)
 		scale *= 10;
-	double scaled = fabs(v) * (double)scale;
+	double scaled = (v < 0 ? -v : v) * (double)scale;
 	if (scaled >= 0x1p53) { /* no digit behind the point is exact */
 		buf_printf(out, "%.0f", v);
 		return;
 	}
-	uint64_t n = (uint64_t)llround(scaled);
+	uint64_t n = (uint64_t)(scaled + 0.5);
 	for (; decimals > 0 && n % 10 == 0; decimals--) {
 		n /= 10;
 		scale /= 10;
