@@ -94,6 +94,11 @@ static void on_note(void *ctx, uint64_t where, const char *what)
 	require(++run->calls < CALLS_MAX, "too many notes");
 }
 
+static void on_skip(void *ctx, const char *why)
+{
+	on_note(ctx, 0, why);
+}
+
 static int on_owned(void *ctx, str owner, str path)
 {
 	struct run *run = ctx;
@@ -110,7 +115,7 @@ static void read_as(struct run *run, str path)
 	struct bytes bytes = { run, run->main };
 	struct arena arena = ARENA((size_t)64 << 20);
 	struct err err = { 0 };
-	struct sink sink = { on_package, on_note, on_owned, run };
+	struct sink sink = { on_package, on_note, on_skip, on_owned, run };
 	struct artefact artefact = { .path = path,
 		.size_bytes = run->main.n,
 		.dev = 1,

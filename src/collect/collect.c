@@ -123,6 +123,13 @@ static int on_note(void *ctx, const struct walk_file *file, uint64_t where, str 
 	return 0;
 }
 
+static int on_left_out(void *ctx, const struct walk_file *file, str why)
+{
+	struct collecting *c = ctx;
+	ledger_add(&c->inventory->ledger, SKIP_POLICY, file->path, why);
+	return 0;
+}
+
 static int on_owned(void *ctx, str owner, str path)
 {
 	return owners_add(&((struct collecting *)ctx)->owners, owner, path);
@@ -297,9 +304,12 @@ static void take_skips(struct collecting *c)
 static int run(
         struct collecting *c, const struct collect_options *options, int root_fd, struct err *err)
 {
-	struct pool_listener listener = {
-		.package = on_package, .note = on_note, .owned = on_owned, .done = on_done, .ctx = c
-	};
+	struct pool_listener listener = { .package = on_package,
+		.note = on_note,
+		.skip = on_left_out,
+		.owned = on_owned,
+		.done = on_done,
+		.ctx = c };
 	struct roots roots = { .n = 0 };
 	int r = choose_roots(options, root_fd, &roots, err);
 	if (r < 0)

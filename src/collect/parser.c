@@ -145,6 +145,15 @@ static void on_note(void *ctx, uint64_t where, const char *what)
 	add_note(ctx, where, str_from_c(what));
 }
 
+static void on_skip(void *ctx, const char *why)
+{
+	struct parser *parser = ctx;
+	buf_add_byte(&parser->results, (char)WIRE_SKIP);
+	buf_add_str(&parser->results, str_head(str_from_c(why), WIRE_STR_MAX));
+	if (parser->results.n > FLUSH_BYTES)
+		(void)flush(parser);
+}
+
 static int on_owned(void *ctx, str owner, str path)
 {
 	struct parser *parser = ctx;
@@ -164,9 +173,11 @@ static int read_artefact(
 {
 	size_t n_readers;
 	const struct reader *const *readers = reader_all(&n_readers);
-	struct sink sink = {
-		.package = on_package, .note = on_note, .owned = on_owned, .ctx = parser
-	};
+	struct sink sink = { .package = on_package,
+		.note = on_note,
+		.skip = on_skip,
+		.owned = on_owned,
+		.ctx = parser };
 	struct artefact artefact;
 	if (wire->reader >= n_readers || fd < 0)
 		return err_set(err, -EPROTO, "a job without a reader or a file");

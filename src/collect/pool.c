@@ -236,6 +236,23 @@ static int take_owned(struct pool *pool, const struct worker *worker, struct cur
 	return pool->listener.owned(pool->listener.ctx, owner, path);
 }
 
+static int take_note(struct pool *pool, const struct worker *worker, struct cursor *cursor)
+{
+	uint64_t where = cursor_u64(cursor);
+	str what = cursor_str(cursor);
+	if (cursor_failed(cursor))
+		return -EPROTO;
+	return pool->listener.note(pool->listener.ctx, worker->file, where, what);
+}
+
+static int take_skip(struct pool *pool, const struct worker *worker, struct cursor *cursor)
+{
+	str why = cursor_str(cursor);
+	if (cursor_failed(cursor))
+		return -EPROTO;
+	return pool->listener.skip(pool->listener.ctx, worker->file, why);
+}
+
 static int take_results(struct pool *pool, const struct worker *worker, struct cursor *cursor)
 {
 	int r = 0;
@@ -243,14 +260,8 @@ static int take_results(struct pool *pool, const struct worker *worker, struct c
 		switch (cursor_u8(cursor)) {
 		case WIRE_PACKAGE: r = take_package(pool, worker, cursor); break;
 		case WIRE_OWNED: r = take_owned(pool, worker, cursor); break;
-		case WIRE_NOTE: {
-			uint64_t where = cursor_u64(cursor);
-			str what = cursor_str(cursor);
-			r = cursor_failed(cursor) ? -EPROTO
-			                          : pool->listener.note(pool->listener.ctx,
-			                                    worker->file, where, what);
-			break;
-		}
+		case WIRE_NOTE: r = take_note(pool, worker, cursor); break;
+		case WIRE_SKIP: r = take_skip(pool, worker, cursor); break;
 		default: r = -EPROTO; break;
 		}
 	}

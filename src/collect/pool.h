@@ -21,6 +21,8 @@ struct pool_listener {
 	int (*package)(void *ctx, const struct walk_file *file, const struct package *pkg);
 	/** A damaged record of `file`. */
 	int (*note)(void *ctx, const struct walk_file *file, uint64_t where, str what);
+	/** `file` is sound and rightly no package. */
+	int (*skip)(void *ctx, const struct walk_file *file, str why);
 	/** A path that an OS package owns. */
 	int (*owned)(void *ctx, str owner, str path);
 	/** `file` is done: code 0 or < 0 with a sentence. The pool frees it after the call. */

@@ -36,6 +36,7 @@ enum wire_record {
 	WIRE_PACKAGE = 1,
 	WIRE_NOTE,
 	WIRE_OWNED,
+	WIRE_SKIP,
 };
 
 /** A file as it is described on the wire. */

@@ -63,6 +63,9 @@ struct sink {
 	 */
 	void (*note)(void *ctx, uint64_t where, const char *what);
 
+	/** The artefact is sound and rightly no package: a helper file, the interpreter itself. */
+	void (*skip)(void *ctx, const char *why);
+
 	/**
 	 * An OS package's file that another reader would take for a language package's metadata.
 	 * Readers ask inventory_is_metadata() about every listed path and pass on those only.

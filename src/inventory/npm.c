@@ -217,7 +217,7 @@ static int put_package(const struct manifest *manifest, enum place place, str fo
 }
 
 /* True when the manifest names a package; else what it lacks is told. */
-static bool check(const struct manifest *manifest, const struct sink *sink)
+static bool check(const struct manifest *manifest, enum place place, const struct sink *sink)
 {
 	char text[128];
 	const char *name = fault_of(manifest->name, manifest->has_odd_name, NAME_MAX_BYTES);
@@ -227,7 +227,11 @@ static bool check(const struct manifest *manifest, const struct sink *sink)
 		return true;
 	(void)snprintf(text, sizeof(text), "%s%s%s%s%s", name ? "name " : "", name ? name : "",
 	        name && version ? "; " : "", version ? "version " : "", version ? version : "");
-	sink->note(sink->ctx, 0, text);
+	/* A project need not have a name or a version; what was installed must. */
+	if (place == PLACE_ROOT || manifest->has_odd_name || manifest->has_odd_version)
+		sink->note(sink->ctx, 0, text);
+	else
+		sink->skip(sink->ctx, text);
 	return false;
 }
 
@@ -237,7 +241,7 @@ static int read_manifest(const struct artefact *artefact, struct arena *arena,
 	str folder = { NULL, 0 }, text;
 	enum place place = place_of(artefact->path, &folder);
 	if (place == PLACE_INSIDE) {
-		sink->note(sink->ctx, 0, "not the root of a package");
+		sink->skip(sink->ctx, "not the root of a package");
 		return 0;
 	}
 	int r = artefact_read_all(artefact, arena, FILE_MAX_BYTES, &text, err);
@@ -254,7 +258,9 @@ static int read_manifest(const struct artefact *artefact, struct arena *arena,
 		return r;
 	else if (has_more)
 		oddity = "more text behind the JSON value";
-	int put = check(&manifest, sink) ? put_package(&manifest, place, folder, oddity, sink) : 0;
+	int put = 0;
+	if (check(&manifest, place, sink))
+		put = put_package(&manifest, place, folder, oddity, sink);
 	return put < 0 ? put : r;
 }
 

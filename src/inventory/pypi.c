@@ -394,7 +394,7 @@ static int hand_over(const struct artefact *artefact, const struct header *heade
 	if (name_fault || version_fault)
 		return 0;
 	if (str_eq(name, STR("Python"))) {
-		sink->note(sink->ctx, header->name.line, "the interpreter itself, no package");
+		sink->skip(sink->ctx, "the interpreter itself, no package");
 		return 0;
 	}
 	int r = put_package(artefact, header, name, version, arena, sink);
@@ -408,7 +408,7 @@ static int read_metadata(const struct artefact *artefact, struct arena *arena,
 	bool is_cut = false;
 	str folder = str_basename(str_dirname(artefact->path));
 	if (str_has_suffix(folder, STR("EGG-INFO")) && folder.n > strlen("EGG-INFO")) {
-		sink->note(sink->ctx, 0, "its folder is not called EGG-INFO");
+		sink->skip(sink->ctx, "its folder is not called EGG-INFO");
 		return 0;
 	}
 	int r = read_header(artefact, &buf, &is_cut, err);

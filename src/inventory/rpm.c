@@ -180,7 +180,7 @@ static int read_older(const struct artefact *artefact, const struct sink *sink, 
 		        err, (int)got, "the database cannot be read: %s", strerror((int)-got));
 	if (artefact->ops->sibling(artefact, STR("rpmdb.sqlite"), &newer) == 0) {
 		newer.ops->close(&newer);
-		sink->note(sink->ctx, 0, "left over from before rpmdb.sqlite beside it: not read");
+		sink->skip(sink->ctx, "left over from before rpmdb.sqlite beside it: not read");
 		return 0;
 	}
 	if (memcmp(begin + 12, "\x61\x15\x06\x00", 4) == 0 ||

@@ -41,6 +41,12 @@ static int on_note(void *ctx, const struct walk_file *file, uint64_t where, str 
 	return 0;
 }
 
+static int on_skip(void *ctx, const struct walk_file *file, str why)
+{
+	(void)ctx, (void)file, (void)why;
+	return 0;
+}
+
 static int on_owned(void *ctx, str owner, str path)
 {
 	(void)ctx, (void)owner, (void)path;
@@ -149,7 +155,7 @@ static void test_pool__reads_files_in_parsers(void **state)
 {
 	(void)state;
 	struct heard heard = { .n_done = 0 };
-	struct pool_listener listener = { on_package, on_note, on_owned, on_done, &heard };
+	struct pool_listener listener = { on_package, on_note, on_skip, on_owned, on_done, &heard };
 	struct pool *pool;
 	struct tree tree;
 	tree_make(&tree);
@@ -169,7 +175,7 @@ static void test_pool__a_killed_parser_costs_one_file_and_is_replaced(void **sta
 {
 	(void)state;
 	struct heard heard = { .n_done = 0 };
-	struct pool_listener listener = { on_package, on_note, on_owned, on_done, &heard };
+	struct pool_listener listener = { on_package, on_note, on_skip, on_owned, on_done, &heard };
 	struct pool *pool;
 	struct tree tree;
 	tree_make(&tree);
@@ -190,7 +196,7 @@ static void test_pool__end_with_work_under_way_leaves_nothing(void **state)
 {
 	(void)state;
 	struct heard heard = { .n_done = 0 };
-	struct pool_listener listener = { on_package, on_note, on_owned, on_done, &heard };
+	struct pool_listener listener = { on_package, on_note, on_skip, on_owned, on_done, &heard };
 	struct pool *pool;
 	struct tree tree;
 	tree_make(&tree);

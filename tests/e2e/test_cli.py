@@ -30,7 +30,9 @@ def test_cli__help_of_every_command_names_every_flag_it_takes(_scratch):
     for command in COMMANDS:
         text = sonde(command, "--help").stdout
         assert text.startswith(f"usage: sonde {command}"), text
-        for flag in set(re.findall(r"--[a-z][a-z-]+", text)) - {"--help", "--version"}:
+        flags = re.findall(r"^ {2,6}(?:-.,)? +(--[a-z-]+)", text, re.M)
+        assert len(flags) >= 2 and (command != "scan" or "--detection" in flags), flags
+        for flag in set(flags) - {"--help", "--version"}:
             done = sonde(command, flag + "=", code=None)
             assert "no such flag" not in done.stderr, (command, flag)
         assert all(len(line) <= 80 for line in text.splitlines()), command

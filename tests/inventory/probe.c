@@ -63,6 +63,13 @@ static void on_note(void *ctx, uint64_t where, const char *what)
 	buf_printf(&probe->notes, "%llu %s\n", (unsigned long long)where, what);
 }
 
+static void on_skip(void *ctx, const char *why)
+{
+	struct probe *probe = ctx;
+	probe->n_notes++;
+	buf_printf(&probe->notes, "skip %s\n", why);
+}
+
 static int on_owned(void *ctx, str owner, str path)
 {
 	(void)ctx, (void)owner, (void)path;
@@ -84,9 +91,11 @@ int probe_read(struct probe *probe, const struct reader *reader)
 		.ops = &ops,
 		.ctx = probe,
 	};
-	struct sink sink = {
-		.package = on_package, .note = on_note, .owned = on_owned, .ctx = probe
-	};
+	struct sink sink = { .package = on_package,
+		.note = on_note,
+		.skip = on_skip,
+		.owned = on_owned,
+		.ctx = probe };
 	struct arena arena = ARENA(probe->arena_bytes);
 	int r = reader->read(&artefact, &arena, &sink, &probe->err);
 	arena_fini(&arena);

@@ -158,6 +158,16 @@ static void on_note(void *ctx, uint64_t where, const char *what)
 	buf_add_byte(&tree->notes, '\n');
 }
 
+static void on_skip(void *ctx, const char *why)
+{
+	struct tree *tree = ctx;
+	buf_add(&tree->notes, STR("skip "));
+	print_escaped(tree->path, &tree->notes);
+	buf_add_byte(&tree->notes, ' ');
+	print_escaped(str_from_c(why), &tree->notes);
+	buf_add_byte(&tree->notes, '\n');
+}
+
 static int on_owned(void *ctx, str owner, str path)
 {
 	struct tree *tree = ctx;
@@ -182,9 +192,11 @@ static const char *class_name(int r)
 static int read_artefact(
         struct tree *tree, const struct artefact *artefact, const struct reader *reader)
 {
-	struct sink sink = {
-		.package = on_package, .note = on_note, .owned = on_owned, .ctx = tree
-	};
+	struct sink sink = { .package = on_package,
+		.note = on_note,
+		.skip = on_skip,
+		.owned = on_owned,
+		.ctx = tree };
 	struct arena job = ARENA((size_t)512 << 20);
 	struct err err = { 0 };
 
