@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -106,18 +107,42 @@ bool wants_colour(const struct settings *settings)
 	return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
 }
 
-static int write_stdout(str text, struct err *err)
+static int write_all(int fd, const char *name, str text, struct err *err)
 {
-	if (fwrite(text.p, 1, text.n, stdout) != text.n || fflush(stdout) != 0)
-		return err_set(err, -EIO, "cannot write to standard output: %s", strerror(errno));
+	while (text.n > 0) {
+		ssize_t n = write(fd, text.p, text.n);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_set(
+			        err, -errno, "cannot write to %s: %s", name, strerror(errno));
+		text = str_skip(text, (size_t)n);
+	}
 	return 0;
+}
+
+/* A device or a pipe is written to; only a file is replaced. */
+static bool is_special(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+static int write_special(const char *path, str text, struct err *err)
+{
+	autoclose int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return err_set(err, -errno, "%s: cannot open: %s", path, strerror(errno));
+	return write_all(fd, path, text, err);
 }
 
 int write_output(const struct settings *settings, str text, struct err *err)
 {
 	const char *path = settings_text(settings, SET_OUTPUT);
 	if (strcmp(path, "-") == 0)
-		return write_stdout(text, err);
+		return write_all(STDOUT_FILENO, "standard output", text, err);
+	if (is_special(path))
+		return write_special(path, text, err);
 	str dir, name;
 	if (!str_split_last(str_from_c(path), '/', &dir, &name))
 		return fs_replace(AT_FDCWD, path, text, 0644, err);

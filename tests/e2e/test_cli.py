@@ -140,6 +140,13 @@ def test_cli__output_file_is_replaced_whole(scratch):
     done = sonde("inventory", "--root", root, "--format", "json", "-o", out)
     assert done.stdout == "" and json.loads(out.read_text())["packages"]
     sonde("inventory", "--root", root, "-o", scratch / "no/such/folder/x", code=3)
+    # What is no file is written to, not replaced: as root, /dev/null must live.
+    os.mkfifo(scratch / "fifo")
+    with subprocess.Popen(["cat", scratch / "fifo"], stdout=subprocess.PIPE) as reader:
+        sonde("inventory", "--root", root, "--format", "json", "-o", scratch / "fifo")
+        assert json.loads(reader.stdout.read())["packages"]
+    assert (scratch / "fifo").is_fifo()
+    (scratch / "fifo").unlink()
     assert sorted(p.name for p in scratch.iterdir()) == ["report.json", "root"]
 
 
