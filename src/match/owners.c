@@ -29,6 +29,57 @@ static const struct vendor vendors[] = {
 	{ "sles_sap", "SUSE" },
 };
 
+/*
+ * dpkg does not say who built a package, only who maintains it, and a distribution's maintainers
+ * write from anywhere: so here are the vendors that publish debs of their own, by what their
+ * Maintainer fields hold. A vendor that is missing is taken for the distribution.
+ */
+static const char *const deb_vendors[] = {
+	"@amazon.com>",
+	"@confluent.io>",
+	"@couchbase.com>",
+	"@datadoghq.com>",
+	"@docker.com>",
+	"@elastic.co>",
+	"@f5.com>",
+	"@github.com>",
+	"@gitlab.com>",
+	"@grafana.com>",
+	"@hashicorp.com>",
+	"@influxdb.com>",
+	"@influxdata.com>",
+	"@microsoft.com>",
+	"@mongodb.com>",
+	"@neo4j.com>",
+	"@newrelic.com>",
+	"@nginx.com>",
+	"@nodesource.com>",
+	"@nvidia.com>",
+	"@oss.oracle.com>",
+	"@percona.com>",
+	"@puppet.com>",
+	"@rabbitmq.com>",
+	"@redis.com>",
+	"@saltstack.com>",
+	"@saltproject.io>",
+	"@splunk.com>",
+	"@tailscale.com>",
+	"@wazuh.com>",
+	"@zabbix.com>",
+	"code.google.com/p/google-cloud-sdk",
+	"@google.com>",
+};
+
+static bool is_deb_vendor(str maintainer)
+{
+	for (size_t i = 0; i < sizeof(deb_vendors) / sizeof(*deb_vendors); i++) {
+		if (maintainer.n > 0 &&
+		        memmem(maintainer.p, maintainer.n, deb_vendors[i], strlen(deb_vendors[i])))
+			return true;
+	}
+	return false;
+}
+
 /* No package of a distribution puts files here (FHS 3.0, 3.13 and 4.9). Red Hat's do below /opt/rh.
  */
 static bool is_foreign_path(str path)
@@ -81,11 +132,12 @@ int owners_sentence(struct owners *owners, const struct package *pkg, str *ret)
 	if (pkg->owner.n == 0 || package_is_os(pkg) || is_foreign_path(pkg->path))
 		return 0;
 
-	/* Only rpm says who built a package in a way that can be held against a table. */
 	void **at = map_find(&owners->packages, pkg->owner);
 	const struct package *owner = at ? *at : NULL;
 	if (owner && str_eq(owner->type, STR("rpm")) &&
 	        is_foreign_vendor(owners->host->os_id, owner->vendor))
+		return 0;
+	if (owner && str_eq(owner->type, STR("deb")) && is_deb_vendor(owner->vendor))
 		return 0;
 
 	if (owners->coverage->n > 0)

@@ -452,6 +452,25 @@ static void test_match__leaves_owned_packages_to_the_distribution(void **state)
 	assert_int_equal(scene->result.n_suppressed, 0);
 }
 
+static void test_match__counts_what_a_vendors_deb_brought(void **state)
+{
+	struct scene *scene = *state;
+	add(scene, "PyPI", "PYSEC-2020-1", "", affects("PyPI", "numpy", "9"));
+	struct package packages[] = { python("numpy", "1.0"),
+		{ .type = STR("deb"),
+		        .name = STR("agent"),
+		        .version = STR("3-1"),
+		        .vendor = STR("Agent Support <support@nodesource.com>"),
+		        .path = STR("/var/lib/dpkg/status") } };
+	packages[0].owner = STR("deb agent 3-1");
+	match(scene, packages, 2);
+	assert_int_equal(scene->result.n_findings, 1);
+	packages[1].vendor = STR("A Person <person@gmail.com>");
+	match(scene, packages, 2);
+	assert_int_equal(scene->result.n_findings, 0);
+	assert_int_equal(scene->result.n_suppressed, 1);
+}
+
 static void test_match__says_that_the_distribution_judges(void **state)
 {
 	struct scene *scene = *state;
@@ -598,6 +617,7 @@ int main(void)
 		TEST(test_match__prefers_what_is_said_of_one_cve_alone),
 		TEST(test_match__knows_what_is_exploited),
 		TEST(test_match__leaves_owned_packages_to_the_distribution),
+		TEST(test_match__counts_what_a_vendors_deb_brought),
 		TEST(test_match__says_that_the_distribution_judges),
 		TEST(test_match__tells_what_it_could_not_judge),
 		TEST(test_match__takes_names_as_python_compares_them),
