@@ -20,7 +20,7 @@
 
 #define STATUS_MAX_BYTES ((uint64_t)256 << 20)
 /* All file lists of one database together: a full desktop has 50 MiB. */
-#define LISTS_MAX_BYTES ((uint64_t)1 << 30)
+#define LISTS_MAX_BYTES ((uint64_t)512 << 20)
 #define NOTES_MAX 1000
 
 enum field {
@@ -452,6 +452,8 @@ static int read_database(const struct artefact *artefact, struct arena *arena,
 		        (unsigned long long)job->status.number,
 		        job->status.failure == -ERR_LIMIT ? "it is too large"
 		                                          : strerror(-job->status.failure));
+	if (job->n_named == 0 && is_beside)
+		sink->skip(sink->ctx, "a control file beside the package's record");
 	if (job->n_named == 0 && job->n_text_lines > 0 && !is_beside)
 		return err_set(err, -ERR_FORMAT, "no 'Package:' in %llu lines",
 		        (unsigned long long)job->n_text_lines);

@@ -34,7 +34,7 @@
 /* Steps of SQLite's machine between two calls of on_progress(), and calls for one row and for the
  * rest. */
 #define STEPS_PER_CALL 1000
-#define CALLS_SLACK 20000
+#define CALLS_SLACK 1000
 
 struct database {
 	sqlite3_vfs vfs; /* first: SQLite hands it back to us */
@@ -346,12 +346,14 @@ static int read_blob(struct database *database, int64_t number, struct err *err)
 	return r;
 }
 
-/* Is the table one that SQLite reads by itself? A view or a virtual table would run more of it. */
+/* Is the table as rpm makes it? A view or a virtual table would run more of SQLite, and numbers
+ * that are not the tree's own keys would have to be sorted. */
 static int check_table(struct database *database, struct err *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	const char *text = NULL;
 	bool is_table = false;
+	int is_key = 0;
 	int code = sqlite3_prepare_v2(database->db,
 	        "SELECT sql FROM sqlite_master WHERE name = '" TABLE_NAME "' COLLATE NOCASE", -1,
 	        &stmt, NULL);
@@ -364,6 +366,13 @@ static int check_table(struct database *database, struct err *err)
 	int r = code == SQLITE_ROW || code == SQLITE_DONE ? 0 : fail(database, code, err);
 	if (r == 0 && !is_table)
 		r = err_set(err, -ERR_FORMAT, "no rpm database: it has no table " TABLE_NAME);
+	/* AUTOINCREMENT stands with the tree's own key only. */
+	if (r == 0)
+		code = sqlite3_table_column_metadata(
+		        database->db, "main", TABLE_NAME, "hnum", NULL, NULL, NULL, NULL, &is_key);
+	if (r == 0 && (code != SQLITE_OK || !is_key))
+		r = err_set(err, -ERR_FORMAT,
+		        "no rpm database: the table " TABLE_NAME " is not numbered by hnum");
 	(void)sqlite3_finalize(stmt);
 	return r;
 }

@@ -25,6 +25,9 @@ static int64_t part_read_at(const struct artefact *artefact, void *to, size_t n,
 	str bytes = part->bytes;
 	if (part->image->read_error < 0 && offset >= part->image->error_at)
 		return part->image->read_error;
+	if (part->image->wal_error < 0 && part->bytes.p == part->image->wal.p &&
+	        offset >= part->image->error_at)
+		return part->image->wal_error;
 	if (offset == 0 && n == 100 && part->image->touch.n && part->image->n_header_reads++ > 0)
 		bytes = part->image->touch;
 	str piece = str_head(str_skip(bytes, (size_t)offset), n);
@@ -48,12 +51,14 @@ static int part_sibling(const struct artefact *artefact, str name, struct artefa
 	assert_true(is_wal || str_eq(name, STR("rpmdb.sqlite-journal")));
 	if (!(is_wal ? image->has_wal : image->has_journal))
 		return -ENOENT;
+	if (image->sibling_error < 0)
+		return image->sibling_error;
 	struct part *part = malloc(sizeof(*part));
 	assert_non_null(part);
 	*part = (struct part){ image, is_wal ? image->wal : image->journal };
 	*ret = *artefact;
 	ret->ctx = part;
-	ret->size_bytes = part->bytes.n;
+	ret->size_bytes = is_wal && image->wal_size > 0 ? image->wal_size : part->bytes.n;
 	image->n_open++;
 	return 0;
 }
@@ -78,6 +83,8 @@ static int on_blob(void *ctx, uint64_t number, str bytes)
 {
 	struct heard *heard = ctx;
 	add_row(&heard->rows, number, bytes);
+	if (heard->during)
+		heard->during();
 	return heard->answer;
 }
 
@@ -97,7 +104,7 @@ int image_read(struct image *image, struct heard *heard, struct err *err)
 		.ops = &part_ops,
 		.ctx = &part,
 	};
-	struct arena arena = ARENA((size_t)64 << 20);
+	struct arena arena = ARENA(image->arena_bytes ? image->arena_bytes : (size_t)64 << 20);
 	int r = rpm_sqlite_read(&artefact, &arena, &to, err);
 	assert_true(r == 0 || r == heard->answer || err->text[0] != '\0');
 	assert_int_equal(image->n_open, 0);

@@ -17,6 +17,10 @@ struct image {
 	bool has_wal, has_journal;
 	int read_error; /* < 0: what reads at or past `error_at` return */
 	uint64_t error_at;
+	int sibling_error;  /* < 0: what opening a log returns */
+	uint64_t wal_size;  /* what the log claims to have; 0: as many as it has */
+	int wal_error;      /* < 0: what reading the log returns at or past `error_at` */
+	size_t arena_bytes; /* of the job's memory; 0: plenty */
 	unsigned n_open;
 	str touch; /* on the second read of the header, this stands there instead */
 	unsigned n_header_reads;
@@ -27,6 +31,7 @@ struct heard {
 	struct buf rows;  /* "<number> <bytes> <sum>\n" */
 	struct buf notes; /* "<number> <what>\n" */
 	int answer;
+	void (*during)(void); /* called for each header; may be NULL */
 };
 
 #define HEARD ((struct heard){ .rows = BUF((size_t)16 << 20), .notes = BUF((size_t)1 << 20) })

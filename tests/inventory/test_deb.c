@@ -382,6 +382,162 @@ static void test_deb__tells_a_thousand_notes_and_counts_the_rest(void **state)
 	tree_fini(&tree);
 }
 
+/* A database whose lists fail, lie or never end. */
+struct trouble {
+	str status;
+	str list;     /* what a list begins with */
+	bool endless; /* 'x' follows for ever, in the status when it has no list */
+	int open_error, read_error, sink_error;
+	size_t arena_bytes;
+	struct buf notes;
+	unsigned n_packages, n_owned;
+	struct err err;
+};
+
+#define TROUBLE(text)                                                                              \
+	((struct trouble){ .status = STR(text),                                                    \
+	        .arena_bytes = (size_t)1 << 20,                                                    \
+	        .notes = BUF((size_t)1 << 20) })
+
+static int64_t trouble_read_at(const struct artefact *artefact, void *to, size_t n, uint64_t offset)
+{
+	const struct trouble *trouble = artefact->ctx;
+	bool is_list = artefact->size_bytes == 0;
+	str bytes = is_list ? trouble->list : trouble->status;
+	if (is_list && trouble->read_error < 0)
+		return trouble->read_error;
+	str part = str_head(str_skip(bytes, (size_t)offset), n);
+	if (part.n > 0)
+		memcpy(to, part.p, part.n);
+	if (!trouble->endless || is_list != (trouble->list.n > 0))
+		return (int64_t)part.n;
+	memset((char *)to + part.n, 'x', n - part.n);
+	return (int64_t)n;
+}
+
+static int trouble_sibling(const struct artefact *artefact, str name, struct artefact *ret)
+{
+	const struct trouble *trouble = artefact->ctx;
+	if (trouble->open_error < 0)
+		return trouble->open_error;
+	if (!str_has_suffix(name, STR(".list")))
+		return -ENOENT;
+	*ret = *artefact;
+	ret->size_bytes = 0;
+	return 0;
+}
+
+static void trouble_close(struct artefact *artefact)
+{
+	artefact->ctx = NULL;
+}
+
+static int trouble_package(void *ctx, const struct package *pkg)
+{
+	(void)pkg;
+	((struct trouble *)ctx)->n_packages++;
+	return 0;
+}
+
+static void trouble_note(void *ctx, uint64_t where, const char *what)
+{
+	buf_printf(&((struct trouble *)ctx)->notes, "%llu %s\n", (unsigned long long)where, what);
+}
+
+static int trouble_owned(void *ctx, str owner, str path)
+{
+	struct trouble *trouble = ctx;
+	(void)owner, (void)path;
+	trouble->n_owned++;
+	return trouble->sink_error;
+}
+
+static int read_trouble(struct trouble *trouble)
+{
+	static const struct artefact_ops ops = { trouble_read_at, trouble_sibling, trouble_close };
+	struct sink sink = {
+		.package = trouble_package,
+		.note = trouble_note,
+		.owned = trouble_owned,
+		.ctx = trouble,
+	};
+	struct artefact artefact = {
+		.path = STR(STATUS), .size_bytes = 1, .ops = &ops, .ctx = trouble
+	};
+	struct arena arena = ARENA(trouble->arena_bytes);
+	int r = reader_deb.read(&artefact, &arena, &sink, &trouble->err);
+	buf_add_byte(&trouble->notes, '\0');
+	arena_fini(&arena);
+	return r;
+}
+
+static void test_deb__list_that_fails_is_told(void **state)
+{
+	struct trouble closed = TROUBLE(RECORD("a", "1") RECORD("b", "1"));
+	struct trouble broken = TROUBLE(RECORD("a", "1") RECORD("b", "1"));
+	(void)state;
+	closed.open_error = -EACCES;
+	assert_int_equal(read_trouble(&closed), 0);
+	assert_int_equal(closed.n_packages, 2);
+	assert_non_null(
+	        strstr(closed.notes.p, "1 file list of a: cannot be opened: Permission denied"));
+	broken.read_error = -EIO;
+	assert_int_equal(read_trouble(&broken), 0);
+	assert_int_equal(broken.n_packages, 2);
+	assert_non_null(
+	        strstr(broken.notes.p, "6 file list of deb b 1: cannot be read: Input/output"));
+	buf_fini(&closed.notes);
+	buf_fini(&broken.notes);
+}
+
+static void test_deb__list_without_end_is_told(void **state)
+{
+	struct trouble trouble = TROUBLE(RECORD("a", "1") RECORD("b", "1"));
+	(void)state;
+	trouble.list = STR("/package.json\n");
+	trouble.endless = true;
+	assert_int_equal(read_trouble(&trouble), 0);
+	assert_int_equal(trouble.n_packages, 2);
+	assert_int_equal(trouble.n_owned, 1);
+	assert_non_null(strstr(trouble.notes.p, "file list of deb a 1: line 2 is too long"));
+	assert_non_null(strstr(trouble.notes.p, "the file lists are longer than 536870912 bytes"));
+	buf_fini(&trouble.notes);
+}
+
+static void test_deb__status_without_end_is_an_error(void **state)
+{
+	struct trouble trouble = TROUBLE(RECORD("a", "1"));
+	(void)state;
+	trouble.endless = true;
+	trouble.open_error = -ENOENT;
+	assert_int_equal(read_trouble(&trouble), -ERR_LIMIT);
+	assert_int_equal(trouble.n_packages, 1);
+	assert_string_equal(trouble.err.text, "cannot be read after line 6: it is too large");
+	buf_fini(&trouble.notes);
+}
+
+static void test_deb__stops_when_the_sink_says_so(void **state)
+{
+	struct trouble trouble = TROUBLE(RECORD("a", "1") RECORD("b", "1"));
+	(void)state;
+	trouble.list = STR("/package.json\n/package.json\n");
+	trouble.sink_error = -EPIPE;
+	assert_int_equal(read_trouble(&trouble), -EPIPE);
+	assert_int_equal(trouble.n_packages, 1);
+	assert_int_equal(trouble.n_owned, 1);
+	buf_fini(&trouble.notes);
+}
+
+static void test_deb__needs_memory(void **state)
+{
+	struct trouble trouble = TROUBLE(RECORD("a", "1"));
+	(void)state;
+	trouble.arena_bytes = 200000;
+	assert_int_equal(read_trouble(&trouble), -ERR_LIMIT);
+	assert_int_equal(trouble.n_packages, 0);
+	buf_fini(&trouble.notes);
+}
+
 static void test_deb__stands_every_truncation_and_flip(void **state)
 {
 	static const char good[] =
@@ -418,6 +574,11 @@ int main(void)
 		cmocka_unit_test(test_deb__takes_the_maintainer_for_the_vendor),
 		cmocka_unit_test(test_deb__a_line_of_any_length_costs_its_record_at_most),
 		cmocka_unit_test(test_deb__tells_a_thousand_notes_and_counts_the_rest),
+		cmocka_unit_test(test_deb__list_that_fails_is_told),
+		cmocka_unit_test(test_deb__list_without_end_is_told),
+		cmocka_unit_test(test_deb__status_without_end_is_an_error),
+		cmocka_unit_test(test_deb__stops_when_the_sink_says_so),
+		cmocka_unit_test(test_deb__needs_memory),
 		cmocka_unit_test(test_deb__stands_every_truncation_and_flip),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

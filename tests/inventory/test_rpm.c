@@ -403,7 +403,8 @@ static int read_headers(struct tree *tree, const str *headers, size_t n)
 	assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db,
 	                         "PRAGMA page_size=512;"
-	                         "CREATE TABLE Packages (hnum INTEGER PRIMARY KEY, blob BLOB)",
+	                         "CREATE TABLE Packages (hnum INTEGER PRIMARY KEY AUTOINCREMENT,"
+	                         " blob BLOB)",
 	                         NULL, NULL, NULL),
 	        SQLITE_OK);
 	for (size_t i = 0; i < n; i++) {
@@ -449,6 +450,24 @@ static void test_rpm__notes_headers_that_cannot_be_named(void **state)
 		assert_non_null(strstr(tree.notes.p, ":3 a header of 4 bytes has no index"));
 		tree_fini(&tree);
 	}
+}
+
+static void test_rpm__tells_a_thousand_notes_and_counts_the_rest(void **state)
+{
+	static str headers[1500];
+	struct tree tree = TREE;
+	size_t n = 0;
+	(void)state;
+	for (size_t i = 0; i < 1500; i++)
+		headers[i] = STR("junk");
+	assert_int_equal(read_headers(&tree, headers, 1500), 0);
+	str rest = buf_str(&tree.notes);
+	for (str line; str_next_line(&rest, &line);)
+		n++;
+	assert_int_equal(n, 1001);
+	buf_add_byte(&tree.notes, '\0');
+	assert_non_null(strstr(tree.notes.p, ":0 500 more notes are not shown"));
+	tree_fini(&tree);
 }
 
 static void test_rpm__reads_odd_source_names(void **state)
@@ -499,6 +518,7 @@ int main(void)
 		cmocka_unit_test(test_rpm__headers_made_by_hand_are_headers_to_rpm),
 		cmocka_unit_test(test_rpm__says_which_format_it_does_not_read),
 		cmocka_unit_test(test_rpm__notes_headers_that_cannot_be_named),
+		cmocka_unit_test(test_rpm__tells_a_thousand_notes_and_counts_the_rest),
 		cmocka_unit_test(test_rpm__reads_odd_source_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 /* clang-format on */
 #include <errno.h>
 #include <seccomp.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -89,6 +90,80 @@ static void test_rpm_sqlite__change_during_the_read_is_told(void **state)
 	files_close(&files);
 }
 
+/* The filesystem that rpm_sqlite_read() has put up while it reads; NULL when it does not read. */
+static sqlite3_vfs *find_ours(void)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+	while (vfs && strncmp(vfs->zName, "rpm-", 4) != 0)
+		vfs = vfs->pNext;
+	return vfs;
+}
+
+static void try_to_open(void)
+{
+	static const int kinds[] = { SQLITE_OPEN_MAIN_DB, SQLITE_OPEN_TEMP_DB,
+		SQLITE_OPEN_TRANSIENT_DB, SQLITE_OPEN_MAIN_JOURNAL, SQLITE_OPEN_TEMP_JOURNAL,
+		SQLITE_OPEN_SUBJOURNAL, SQLITE_OPEN_SUPER_JOURNAL, SQLITE_OPEN_WAL };
+	static const char *const names[] = { NULL, "", "other", "/etc/passwd", "rpmdb-journal",
+		"rpmdb-wal", "rpmdb" };
+	sqlite3_vfs *vfs = find_ours();
+	sqlite3_file *file = calloc(1, vfs ? (size_t)vfs->szOsFile : 1);
+	sqlite3 *db;
+	int there = 1;
+	if (!vfs || !file) {
+		fail_msg("no filesystem of ours");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		for (size_t j = 0; j < sizeof(kinds) / sizeof(kinds[0]); j++) {
+			bool is_it = i == 6 && j == 0;
+			assert_int_equal(vfs->xOpen(vfs, names[i], file,
+			                         kinds[j] | SQLITE_OPEN_READONLY, NULL),
+			        is_it ? SQLITE_OK : SQLITE_CANTOPEN);
+			assert_int_equal(file->pMethods != NULL, is_it);
+			assert_int_equal(
+			        vfs->xOpen(vfs, names[i], file,
+			                kinds[j] | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+			                NULL),
+			        SQLITE_CANTOPEN);
+			assert_null(file->pMethods);
+		}
+	}
+	free(file);
+	assert_int_equal(vfs->xDelete(vfs, "/etc/passwd", 0), SQLITE_READONLY);
+	assert_int_equal(vfs->xAccess(vfs, "/etc/passwd", SQLITE_ACCESS_EXISTS, &there), SQLITE_OK);
+	assert_int_equal(there, 0);
+	assert_int_equal(
+	        sqlite3_open_v2("other", &db, SQLITE_OPEN_READONLY, vfs->zName), SQLITE_CANTOPEN);
+	sqlite3_close(db);
+	assert_int_equal(
+	        sqlite3_open_v2("rpmdb", &db, SQLITE_OPEN_READONLY, vfs->zName), SQLITE_OK);
+	assert_int_equal(
+	        sqlite3_exec(db, "DELETE FROM Packages", NULL, NULL, NULL), SQLITE_READONLY);
+	assert_int_not_equal(
+	        sqlite3_exec(db, "ATTACH 'other' AS o; CREATE TABLE o.t (a)", NULL, NULL, NULL),
+	        SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void test_rpm_sqlite__filesystem_knows_one_file(void **state)
+{
+	struct files files;
+	struct heard heard = HEARD;
+	struct err err = { 0 };
+	(void)state;
+	files_open(&files, "DELETE", 1024);
+	files_add(&files, 1, 100);
+	files_load(&files);
+	struct image image = files_image(&files);
+	heard.during = try_to_open;
+	assert_int_equal(image_read(&image, &heard, &err), 0);
+	assert_true(heard_has(&heard.rows, "1 100 "));
+	assert_null(find_ours());
+	heard_fini(&heard);
+	files_close(&files);
+}
+
 /* Every call by which SQLite could reach a file or another machine. */
 static bool forbid_opening(void)
 {
@@ -162,7 +237,10 @@ static void test_rpm_sqlite__refuses_schemas_that_are_no_table(void **state)
 	refuse_schema("CREATE VIRTUAL TABLE Packages USING fts5(hnum, blob)", "no table Packages");
 	refuse_schema(
 	        "CREATE VIRTUAL TABLE packages USING rtree(hnum, blob, c)", "no table Packages");
-	refuse_schema("CREATE TABLE Packages (a, b)", "no such column");
+	refuse_schema("CREATE TABLE Packages (a, b)", "not numbered by hnum");
+	refuse_schema("CREATE TABLE Packages (hnum INTEGER, blob BLOB)", "not numbered by hnum");
+	refuse_schema("CREATE TABLE Packages (hnum INTEGER PRIMARY KEY, blob BLOB) WITHOUT ROWID",
+	        "not numbered by hnum");
 	/* a virtual table that claims to have a page of its own, as tables have */
 	refuse_schema("CREATE VIRTUAL TABLE Packages USING fts5(hnum, blob);"
 	              "PRAGMA writable_schema=ON;"
@@ -206,6 +284,37 @@ static void test_rpm_sqlite__passes_on_failures(void **state)
 	assert_int_equal(image_read(&image, &heard, &err), -EIO);
 	assert_non_null(strstr(err.text, "Input/output error"));
 	heard_fini(&heard);
+	files_close(&files);
+}
+
+static void test_rpm_sqlite__reads_many_small_rows(void **state)
+{
+	struct files files;
+	(void)state;
+	files_open(&files, "DELETE", 4096);
+	files_exec(&files,
+	        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000)"
+	        " INSERT INTO Packages SELECT i, CAST(i AS BLOB) FROM n");
+	files_load(&files);
+	struct image image = files_image(&files);
+	assert_true(files_compare(&files, &image));
+	files_close(&files);
+}
+
+static void test_rpm_sqlite__needs_memory(void **state)
+{
+	struct files files;
+	(void)state;
+	files_fill_log(&files);
+	for (size_t bytes = 64; bytes < 20000; bytes += bytes < 1200 ? 16 : 1024) {
+		struct heard heard = HEARD;
+		struct err err = { 0 };
+		struct image image = files_image(&files);
+		image.arena_bytes = bytes;
+		int r = image_read(&image, &heard, &err);
+		assert_true(r == 0 || r == -ERR_LIMIT);
+		heard_fini(&heard);
+	}
 	files_close(&files);
 }
 
@@ -354,10 +463,13 @@ int main(void)
 		cmocka_unit_test(test_rpm_sqlite__empty_table_is_no_error),
 		cmocka_unit_test(test_rpm_sqlite__hot_journal_is_told),
 		cmocka_unit_test(test_rpm_sqlite__change_during_the_read_is_told),
+		cmocka_unit_test(test_rpm_sqlite__filesystem_knows_one_file),
 		cmocka_unit_test(test_rpm_sqlite__opens_nothing),
 		cmocka_unit_test(test_rpm_sqlite__refuses_schemas_that_are_no_table),
 		cmocka_unit_test(test_rpm_sqlite__refuses_what_is_no_database),
 		cmocka_unit_test(test_rpm_sqlite__passes_on_failures),
+		cmocka_unit_test(test_rpm_sqlite__reads_many_small_rows),
+		cmocka_unit_test(test_rpm_sqlite__needs_memory),
 		cmocka_unit_test(test_rpm_sqlite__broken_blob_costs_itself),
 		cmocka_unit_test(test_rpm_sqlite__broken_tree_is_read_from_both_ends),
 		cmocka_unit_test(test_rpm_sqlite__loops_end),

@@ -5,6 +5,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 /* clang-format on */
+#include <errno.h>
+
 #include "rpm_image.h"
 
 static void test_rpm_wal__merges_a_pending_log(void **state)
@@ -155,6 +157,54 @@ static void test_rpm_wal__reads_logs_of_both_byte_orders(void **state)
 	files_close(&files);
 }
 
+static void test_rpm_wal__passes_on_failures(void **state)
+{
+	struct files files;
+	struct heard heard = HEARD;
+	struct err err = { 0 };
+	(void)state;
+	files_fill_log(&files);
+	struct image image = files_image(&files);
+	image.sibling_error = -EACCES;
+	assert_int_equal(image_read(&image, &heard, &err), -EACCES);
+	assert_string_equal(err.text, "the write-ahead log cannot be opened: Permission denied");
+	image.sibling_error = 0;
+	image.wal_error = -EIO;
+	assert_int_equal(image_read(&image, &heard, &err), -EIO);
+	image.error_at = 3000;
+	assert_int_equal(image_read(&image, &heard, &err), -EIO);
+	assert_string_equal(err.text, "the write-ahead log cannot be read: Input/output error");
+	image.wal_error = 0;
+	image.wal_size = (uint64_t)2 << 30;
+	assert_int_equal(image_read(&image, &heard, &err), -ERR_LIMIT);
+	assert_string_equal(err.text, "the write-ahead log has 2147483648 bytes: too large");
+	image.wal_size = (uint64_t)1
+	                 << 30; /* claims far more than it has: reads as far as it goes */
+	assert_int_equal(image_read(&image, &heard, &err), 0);
+	heard_fini(&heard);
+	files_close(&files);
+}
+
+static void test_rpm_wal__pages_of_another_size_are_told(void **state)
+{
+	struct files files, other;
+	struct heard heard = HEARD;
+	struct err err = { 0 };
+	(void)state;
+	files_fill_log(&files);
+	files_open(&other, "DELETE", 4096);
+	files_add(&other, 1, 100);
+	files_load(&other);
+	struct image image = files_image(&files);
+	image.db = buf_str(&other.db_bytes);
+	assert_int_equal(image_read(&image, &heard, &err), 0);
+	assert_true(heard_has(&heard.notes, "pages of another size"));
+	assert_true(heard_has(&heard.rows, "1 100 "));
+	heard_fini(&heard);
+	files_close(&other);
+	files_close(&files);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +214,8 @@ int main(void)
 		cmocka_unit_test(test_rpm_wal__damaged_log_reads_as_sqlite_reads_it),
 		cmocka_unit_test(test_rpm_wal__damage_in_the_log_is_told),
 		cmocka_unit_test(test_rpm_wal__reads_logs_of_both_byte_orders),
+		cmocka_unit_test(test_rpm_wal__passes_on_failures),
+		cmocka_unit_test(test_rpm_wal__pages_of_another_size_are_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
