@@ -90,7 +90,8 @@ static int look_at(int dir_fd, const char *name, struct kinds *kinds)
 		bool error = str_has_prefix(line, STR("error "));
 		here.note |= note;
 		here.error |= error;
-		here.package |= !note && !error && !str_has_prefix(line, STR("owned "));
+		here.package |= !note && !error && !str_has_prefix(line, STR("owned ")) &&
+		                !str_has_prefix(line, STR("skip "));
 	}
 	kinds->package |= here.package && !here.error;
 	kinds->note |= here.note || (here.error && here.package);
