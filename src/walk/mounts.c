@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "walk/mounts.h"
 
+#include <stdlib.h>
 #include <sys/sysmacros.h>
 
 #include "walk/filter.h"
