@@ -64,9 +64,18 @@ struct walk {
 /** Bytes that one getdents64 call may fill. */
 #define ENGINE_ENTRIES_BYTES (32u << 10)
 
-/** Names of folders, in bytes, after which the reading of a huge folder pauses until those are
- * done. */
-#define ENGINE_NAMES_MAX_BYTES (1u << 20)
+/**
+ * Names of folders, in bytes, after which the reading of a huge folder pauses until those are done;
+ * less where it is deep, because each folder on the way down may have as many: together 36 MB at
+ * most. Short of descriptors it does not pause, because its place would be lost with its
+ * descriptor.
+ */
+#define ENGINE_PAUSE_BYTES (256u << 10)
+#define ENGINE_PAUSE_DEEP_BYTES (32u << 10)
+#define ENGINE_PAUSE_DEPTH 16
+
+/** Most bytes of names of folders that one folder may have waiting. */
+#define ENGINE_NAMES_MAX_BYTES (256u << 20)
 
 /** Longest path that is built: WALK_DEPTH_MAX names of NAME_MAX below the longest root. */
 #define ENGINE_PATH_MAX_BYTES (2u << 20)

@@ -168,8 +168,7 @@ static bool is_octal(char c)
 	return c >= '0' && c <= '7';
 }
 
-/* Undo the table's escapes: space, tab, line end, '\' and '#' stand as '\' and three octal digits.
- */
+/* Undo the table's escapes: space, tab, line end, '\' and '#' are '\' and three octal digits. */
 static int unescape(str field, struct arena *arena, str *ret)
 {
 	char *out = arena_alloc(arena, field.n + 1, 1);

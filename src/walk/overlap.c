@@ -202,8 +202,7 @@ static int settle_root(struct settlement *s, size_t i)
 	return r;
 }
 
-/* Is mount a the original of mount b, when both show the same folder? The wider, then the earlier.
- */
+/* Is mount a the original of mount b, if both show one folder? The wider, then the earlier. */
 static bool is_original(const struct mount *a, const struct mount *b)
 {
 	return a->root.n != b->root.n ? a->root.n < b->root.n : a->order < b->order;

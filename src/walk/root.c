@@ -78,8 +78,7 @@ static int next_component(struct resolution *res, char name[NAME_MAX + 1])
 	return 0;
 }
 
-/* Is the component just taken the last one? A slash behind it makes it a folder, as for the kernel.
- */
+/* Is the component just taken the last? A slash behind it makes it a folder, as for the kernel. */
 static bool is_last(const struct resolution *res)
 {
 	return res->rest_at == res->rest.n;

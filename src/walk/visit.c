@@ -148,8 +148,7 @@ static int open_same_mount(struct worker *worker, int dir_fd, const char *name)
 	return r;
 }
 
-/* Open the folder above again, whose descriptor was given up: down from the start, through no link.
- */
+/* Open the folder above again, its descriptor given up: down from the start, through no link. */
 static int reopen_parent(const struct visit *v)
 {
 	const char *names[WALK_DEPTH_MAX + 1];
@@ -356,6 +355,15 @@ static void meet(struct visit *v, const struct entry *entry)
 		offer(v, name, type, tag);
 }
 
+/* Have enough folders been found to go there first? */
+static bool may_pause(const struct visit *v)
+{
+	size_t enough =
+	        v->depth > ENGINE_PAUSE_DEPTH ? ENGINE_PAUSE_DEEP_BYTES : ENGINE_PAUSE_BYTES;
+	return v->worker->names.n >= enough &&
+	       atomic_load_explicit(&v->walk->n_open, memory_order_relaxed) <= v->walk->max_open;
+}
+
 /* Read on in the folder until its end, or until enough folders were found in it. */
 static void read_entries(struct visit *v)
 {
@@ -374,7 +382,7 @@ static void read_entries(struct visit *v)
 			meet(v, entry);
 			at += entry->bytes;
 		}
-		if (w->names.n >= ENGINE_NAMES_MAX_BYTES) {
+		if (may_pause(v)) {
 			v->has_more = true;
 			return;
 		}

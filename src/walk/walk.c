@@ -258,7 +258,7 @@ static int make_workers(struct walk *walk, unsigned n, size_t max_held)
 		*w = (struct worker){ .walk = walk, .index = i, .max_held = max_held };
 		int r = queue_init(&w->queue);
 		walk->n_workers++;
-		w->names = BUF(2 * ENGINE_NAMES_MAX_BYTES);
+		w->names = BUF(ENGINE_NAMES_MAX_BYTES);
 		w->path = BUF(ENGINE_PATH_MAX_BYTES);
 		w->real = BUF(ENGINE_PATH_MAX_BYTES);
 		w->entries = malloc(ENGINE_ENTRIES_BYTES);

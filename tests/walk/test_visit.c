@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -330,6 +331,34 @@ static void test_visit__a_kernel_without_openat2_walks_the_same(void **state)
 	tree_fini(&tree);
 }
 
+static void test_visit__a_filesystem_that_tells_no_types_is_read_the_same(void **state)
+{
+	struct tree tree;
+	char command[9000];
+	(void)state;
+	if (!may_mount())
+		skip();
+	tree_init(&tree);
+	tree_dir(&tree, "disk");
+	(void)snprintf(command, sizeof(command),
+	        "PATH=$PATH:/sbin:/usr/sbin; cd '%s' && truncate -s 8M image && "
+	        "mkfs.ext4 -q -O ^filetype image && mount -o loop image disk && rmdir "
+	        "disk/lost+found",
+	        tree.path);
+	if (system(command) != 0) {
+		tree_fini(&tree);
+		print_message("skipped: mkfs.ext4 and a loop device\n");
+		skip();
+	}
+	tree_file(&tree, "disk/a/b/" WANTED);
+	tree_dir(&tree, "disk/fifo");
+	assert_int_equal(mkfifo(tree_at(&tree, "disk/fifo/" WANTED), 0644), 0);
+	assert_walk(&tree, plain, "/disk/a/b/" WANTED "\n",
+	        "policy /disk/fifo/" WANTED ": not a regular file: a FIFO\n");
+	assert_int_equal(umount(tree_at(&tree, "disk")), 0);
+	tree_fini(&tree);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -340,6 +369,7 @@ int main(void)
 		cmocka_unit_test(test_visit__what_cannot_be_read_is_a_failure_and_the_rest_is_read),
 		cmocka_unit_test(test_visit__a_deep_tree_needs_no_descriptor_for_each_level),
 		cmocka_unit_test(test_visit__a_kernel_without_openat2_walks_the_same),
+		cmocka_unit_test(test_visit__a_filesystem_that_tells_no_types_is_read_the_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
