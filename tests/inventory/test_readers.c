@@ -3,8 +3,8 @@
  * One case per folder of tests/fixtures/inventory/<reader>/: `root/` is a small host, `expected`
  * what that reader says of it (see tree.h), `ORIGIN` who wrote the case and after which format.
  *
- *   test_readers <reader> <case folder>           compares; with UPDATE=1 in the environment,
- * rewrites test_readers <reader> <folder> <case>...      are these all its cases, and of all kinds?
+ *   test_readers <reader> <case folder>       compares; rewrites where SONDE_UPDATE is 1
+ *   test_readers <reader> <folder> <case>...  are these all its cases, and of all kinds?
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -58,7 +58,7 @@ static int run_case(const char *reader, const char *folder)
 	if (!has_file(dir_fd, "ORIGIN"))
 		return printf("%s: ORIGIN is missing\n", folder), EXIT_FAILURE;
 
-	const char *update = getenv("UPDATE");
+	const char *update = getenv("SONDE_UPDATE");
 	if (update && strcmp(update, "1") == 0)
 		r = fs_replace(dir_fd, "expected", buf_str(&got), 0644, &err);
 	if (r != 0 || fs_read(dir_fd, "expected", &expected, &err) != 0)
