@@ -66,7 +66,7 @@ static void write_findings(
 struct sum {
 	str name;
 	uint64_t n;
-	enum skip_kind kind; /* the gravest, for reasons */
+	enum skip_kind kind; /* of reasons */
 };
 
 /* The most first; among reasons, the gravest first. */
@@ -80,42 +80,59 @@ static int sum_order(const void *left, const void *right)
 	return str_cmp(a->name, b->name);
 }
 
-/* The sum of that name, made if need be. */
-static struct sum *sum_at(struct map *map, str name)
+/* Sums being made. A name can have one for each kind. */
+struct sums {
+	struct arena *arena;
+	struct map by_name[SKIP_FAILURE + 1];
+	struct sum *sorted;
+	size_t n;
+};
+
+static int sums_add(struct sums *sums, str name, enum skip_kind kind, uint64_t n)
 {
+	struct map *map = &sums->by_name[kind];
+	map->arena = sums->arena;
 	void **at = map_at(map, name);
 	if (at && !*at) {
-		struct sum *sum = arena_alloc(map->arena, 1, sizeof(*sum));
+		struct sum *sum = arena_alloc(sums->arena, 1, sizeof(*sum));
 		if (sum)
-			sum->name = name;
+			*sum = (struct sum){ .name = name, .kind = kind };
 		*at = sum;
+		sums->n += sum != NULL;
 	}
-	return at ? *at : NULL;
+	if (!at || !*at)
+		return -ERR_LIMIT;
+	((struct sum *)*at)->n += n;
+	return 0;
 }
 
-static struct sum *sorted(const struct map *map)
+static int sums_sort(struct sums *sums)
 {
-	struct sum *sums = arena_alloc(map->arena, map->n, sizeof(*sums));
-	for (size_t i = 0; sums && i < map->n; i++)
-		sums[i] = *(const struct sum *)map->entries[i].value;
-	if (sums && map->n > 1)
-		qsort(sums, map->n, sizeof(*sums), sum_order);
-	return sums;
+	size_t n = 0;
+	sums->sorted = arena_alloc(sums->arena, sums->n, sizeof(*sums->sorted));
+	if (!sums->sorted)
+		return -ERR_LIMIT;
+	for (size_t kind = 0; kind <= SKIP_FAILURE; kind++) {
+		const struct map *map = &sums->by_name[kind];
+		for (size_t i = 0; i < map->n; i++)
+			sums->sorted[n++] = *(const struct sum *)map->entries[i].value;
+	}
+	if (n > 1)
+		qsort(sums->sorted, n, sizeof(*sums->sorted), sum_order);
+	return 0;
 }
 
 static int write_packages(const struct report *report, const struct report_style *style,
         struct arena *arena, struct buf *out)
 {
-	struct map types = MAP(arena);
-	for (size_t i = 0; i < report->n_packages; i++) {
-		struct sum *sum = sum_at(&types, report->packages[i].type);
-		if (!sum)
-			return -ERR_LIMIT;
-		sum->n++;
-	}
-	const struct sum *sums = sorted(&types);
-	if (!sums)
-		return -ERR_LIMIT;
+	struct sums types = { .arena = arena };
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < report->n_packages; i++)
+		r = sums_add(&types, report->packages[i].type, SKIP_POLICY, 1);
+	if (r == 0)
+		r = sums_sort(&types);
+	if (r < 0)
+		return r;
 	begin(out, style, "Packages");
 	buf_printf(out, "%zu", report->n_packages);
 	for (size_t i = 0; i < types.n; i++) {
@@ -136,20 +153,18 @@ static int write_ledger(const struct report *report, const struct report_style *
 		[SKIP_POLICY] = "on purpose", [SKIP_DAMAGE] = "damaged", [SKIP_FAILURE] = "not read"
 	};
 	const struct ledger *ledger = report->ledger;
-	struct map reasons = MAP(arena);
+	struct sums reasons = { .arena = arena };
+	int r = 0;
 	uint64_t n_of[SKIP_FAILURE + 1] = { 0 };
-	for (size_t i = 0; i < ledger->n; i++) {
+	for (size_t i = 0; r == 0 && i < ledger->n; i++) {
 		const struct skip *skip = &ledger->entries[i];
-		struct sum *sum = sum_at(&reasons, skip->reason);
-		if (!sum)
-			return -ERR_LIMIT;
-		sum->n += skip->count;
-		sum->kind = skip->kind > sum->kind ? skip->kind : sum->kind;
+		r = sums_add(&reasons, skip->reason, skip->kind, skip->count);
 		n_of[skip->kind] += skip->count;
 	}
-	const struct sum *sums = sorted(&reasons);
-	if (!sums)
-		return -ERR_LIMIT;
+	if (r == 0)
+		r = sums_sort(&reasons);
+	if (r < 0)
+		return r;
 	begin(out, style, "Skipped");
 	if (reasons.n == 0) {
 		buf_add(out, STR("nothing\n"));
@@ -161,9 +176,9 @@ static int write_ledger(const struct report *report, const struct report_style *
 	size_t shown = style->verbose || reasons.n <= REASONS_MAX ? reasons.n : REASONS_MAX;
 	for (size_t i = 0; i < shown; i++) {
 		begin(out, style, "");
-		buf_printf(out, "%7" PRIu64 "  ", sums[i].n);
-		text_escape(out, sums[i].name);
-		buf_printf(out, " (%s)\n", words[sums[i].kind]);
+		buf_printf(out, "%7" PRIu64 "  ", reasons.sorted[i].n);
+		text_escape(out, reasons.sorted[i].name);
+		buf_printf(out, " (%s)\n", words[reasons.sorted[i].kind]);
 	}
 	if (!style->verbose) {
 		begin(out, style, "");
@@ -194,7 +209,7 @@ static void write_database(
 	begin(out, style, "Data");
 	text_escape(out, str_head(db->digest, 12));
 	buf_add(out, STR(" of "));
-	text_escape(out, db->built_at);
+	text_escape(out, str_head(db->built_at, strlen("2026-01-31")));
 	buf_add(out, STR(", "));
 	add_count(out, db->n_sources, "source", "sources");
 	buf_add_byte(out, '\n');

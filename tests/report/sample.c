@@ -154,6 +154,7 @@ static struct skip skips[] = {
 	{ S("/home"), S("another filesystem"), 1, SKIP_POLICY },
 	{ S("/proc"), S("another filesystem"), 3, SKIP_POLICY },
 	{ S("/srv/bad.dist-info/METADATA"), S("no Version"), 1, SKIP_DAMAGE },
+	{ S("/srv/helper/package.json"), S("no Version"), 2, SKIP_POLICY },
 	{ S("/srv/secret"), S("cannot open: Permission denied"), 1, SKIP_FAILURE },
 };
 
