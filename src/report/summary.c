@@ -136,8 +136,8 @@ static int write_packages(const struct report *report, const struct report_style
 	begin(out, style, "Packages");
 	buf_printf(out, "%zu", report->n_packages);
 	for (size_t i = 0; i < types.n; i++) {
-		buf_printf(out, "%s%" PRIu64 " ", i == 0 ? ": " : ", ", sums[i].n);
-		text_escape(out, sums[i].name);
+		buf_printf(out, "%s%" PRIu64 " ", i == 0 ? ": " : ", ", types.sorted[i].n);
+		text_escape(out, types.sorted[i].name);
 	}
 	buf_printf(out,
 	        "; in %" PRIu64 " files and %" PRIu64 " folders, %" PRIu64 ".%03" PRIu64 " s\n",

@@ -104,6 +104,34 @@ static void test_report__without_a_terminal_every_finding_is_one_whole_line(void
 	assert_int_equal(n, scan->n_findings);
 }
 
+static void test_report__many_reasons_are_counted_and_the_way_to_all_is_told(void **state)
+{
+	(void)state;
+	struct skip skips[12];
+	char reasons[12][16];
+	for (size_t i = 0; i < 12; i++) {
+		int n = snprintf(reasons[i], sizeof(reasons[i]), "reason %zu", i);
+		skips[i] = (struct skip){ .path = STR("/p"),
+			.reason = { reasons[i], (size_t)n },
+			.count = i + 1,
+			.kind = SKIP_DAMAGE };
+	}
+	struct ledger ledger = { .entries = skips, .n = 12 };
+	struct report report = *sample_report("inventory");
+	report.ledger = &ledger;
+	const struct report_format *table = report_format_find(STR("table"));
+	struct report_style style = { 0 };
+	struct err err = { 0 };
+	autobuf out = BUF(1 << 20);
+	assert_int_equal(table->write(&report, &style, &out, &err), 0);
+	buf_add_byte(&out, '\0');
+	assert_non_null(strstr(out.p, "0 on purpose, 78 damaged, 0 not read\n"));
+	assert_non_null(strstr(out.p, "     12  reason 11 (damaged)\n"));
+	assert_non_null(strstr(out.p, "      5  reason 4 (damaged)\n"));
+	assert_null(strstr(out.p, "reason 3 "));
+	assert_non_null(strstr(out.p, "and 4 more reasons; -v or --format json lists each path\n"));
+}
+
 static void test_report__a_full_buffer_is_a_limit(void **state)
 {
 	(void)state;
@@ -128,6 +156,7 @@ int main(void)
 		cmocka_unit_test(test_report__rows_fit_a_usual_terminal),
 		cmocka_unit_test(test_report__colour_is_only_where_it_is_asked_for),
 		cmocka_unit_test(test_report__without_a_terminal_every_finding_is_one_whole_line),
+		cmocka_unit_test(test_report__many_reasons_are_counted_and_the_way_to_all_is_told),
 		cmocka_unit_test(test_report__a_full_buffer_is_a_limit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
