@@ -24,6 +24,7 @@
 
 static const char osv_tables[] =
         "CREATE TABLE record(n INTEGER PRIMARY KEY, value BLOB NOT NULL);"
+        "CREATE TABLE detail(n INTEGER PRIMARY KEY, value BLOB NOT NULL);"
         "CREATE TABLE name(key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
         "CREATE TABLE package(key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;";
 static const char page_tables[] = "CREATE TABLE page(n INTEGER PRIMARY KEY, value BLOB NOT NULL);";
@@ -183,8 +184,40 @@ static int index_affected(
 	return 0;
 }
 
-static int add_record(
-        struct arrangement *a, str payload, uint64_t at, sqlite3_stmt *insert, struct err *err)
+/* The statements that records go through. */
+struct inserts {
+	sqlite3_stmt *record, *detail;
+};
+
+/* Close the row in a->value and insert it under the number of the newest record. */
+static int insert_numbered(struct arrangement *a, sqlite3_stmt *insert, struct err *err)
+{
+	struct row_number key = row_number((int64_t)a->n_records);
+	row_close(&a->value, row_number_str(&key));
+	if (buf_failed(&a->value))
+		return out_of_memory(a, err);
+	return sql_insert_number(insert, (int64_t)a->n_records, buf_str(&a->value), a->path, err);
+}
+
+static int add_row(struct arrangement *a, sqlite3_stmt *insert, str id, str head, struct err *err)
+{
+	buf_clear(&a->value);
+	encode_text(&a->value, id);
+	encode_text(&a->value, head);
+	return insert_numbered(a, insert, err);
+}
+
+static int add_detail(
+        struct arrangement *a, sqlite3_stmt *insert, uint64_t cold_bytes, str cold, struct err *err)
+{
+	buf_clear(&a->value);
+	encode_number(&a->value, cold_bytes);
+	encode_text(&a->value, cold);
+	return insert_numbered(a, insert, err);
+}
+
+static int add_record(struct arrangement *a, str payload, uint64_t at,
+        const struct inserts *inserts, struct err *err)
 {
 	struct cursor in = CURSOR(payload);
 	str id = decode_text(&in), head = decode_text(&in);
@@ -207,26 +240,22 @@ static int add_record(
 		r = index_affected(a, &in, payload, at, err);
 	if (r < 0)
 		return r;
-	struct row_number key = row_number((int64_t)a->n_records);
-	buf_clear(&a->value);
-	encode_text(&a->value, id);
-	encode_text(&a->value, head);
-	encode_number(&a->value, cold_bytes);
-	encode_text(&a->value, cold);
-	row_close(&a->value, row_number_str(&key));
-	if (buf_failed(&a->value))
-		return out_of_memory(a, err);
-	return sql_insert_number(insert, (int64_t)a->n_records, buf_str(&a->value), a->path, err);
+	r = add_row(a, inserts->record, id, head, err);
+	return r < 0 ? r : add_detail(a, inserts->detail, cold_bytes, cold, err);
 }
 
 static int write_records(struct arrangement *a, struct err *err)
 {
-	sqlite3_stmt *insert = NULL;
+	struct inserts inserts = { NULL, NULL };
 	str payload;
 	uint64_t at;
-	int r = sql_prepare(a->sql, a->path, "INSERT INTO record VALUES(?1, ?2)", &insert, err);
+	int r = sql_prepare(
+	        a->sql, a->path, "INSERT INTO record VALUES(?1, ?2)", &inserts.record, err);
+	if (r == 0)
+		r = sql_prepare(
+		        a->sql, a->path, "INSERT INTO detail VALUES(?1, ?2)", &inserts.detail, err);
 	while (r == 0 && (r = feed_reader_next(a->feed, &payload, &at, err)) > 0) {
-		r = add_record(a, payload, at, insert, err);
+		r = add_record(a, payload, at, &inserts, err);
 		if (r == 0 && a->progress)
 			a->progress->advance(a->progress->ctx, payload.n + 8);
 	}
@@ -250,9 +279,11 @@ static size_t same_names(const struct arrangement *a, size_t i, size_t *ret_reco
 	return n;
 }
 
-static int write_names(struct arrangement *a, unsigned char *bits, size_t n_bytes, struct err *err)
+static int write_names(struct arrangement *a, struct err *err)
 {
 	sqlite3_stmt *insert = NULL;
+	if (a->n_names > 0)
+		qsort(a->names, a->n_names, sizeof(*a->names), by_key);
 	int r = sql_prepare(a->sql, a->path, "INSERT INTO name VALUES(?1, ?2)", &insert, err);
 	for (size_t i = 0, n; r == 0 && i < a->n_names; i += n) {
 		str key = a->names[i].key;
@@ -267,25 +298,24 @@ static int write_names(struct arrangement *a, unsigned char *bits, size_t n_byte
 		row_close(&a->value, key);
 		if (buf_failed(&a->value))
 			return out_of_memory(a, err);
-		filter_add(bits, n_bytes, key);
 		r = sql_insert_bytes(insert, key, buf_str(&a->value), a->path, err);
 	}
 	return r;
 }
 
-static int write_names_and_filter(
-        struct arrangement *a, struct arena *arena, str *ret_filter, struct err *err)
+/* The keys of both tables go into the filter. */
+static int make_filter(struct arrangement *a, struct arena *arena, str *ret_filter, struct err *err)
 {
-	size_t n_bytes = filter_bytes(a->n_names);
+	size_t n_bytes = filter_bytes(a->n_names + a->packages.n);
 	unsigned char *bits = arena_alloc(arena, n_bytes, 1);
 	if (!bits)
 		return out_of_memory(a, err);
-	if (a->n_names > 0)
-		qsort(a->names, a->n_names, sizeof(*a->names), by_key);
-	int r = write_names(a, bits, n_bytes, err);
-	if (r == 0)
-		*ret_filter = (str){ (const char *)bits, n_bytes };
-	return r;
+	for (size_t i = 0; i < a->n_names; i++)
+		filter_add(bits, n_bytes, filter_hash(a->names[i].key));
+	for (size_t i = 0; i < a->packages.n; i++)
+		filter_add(bits, n_bytes, filter_hash(a->packages.entries[i].key));
+	*ret_filter = (str){ (const char *)bits, n_bytes };
+	return 0;
 }
 
 /* One entry of a row of `package`: the record's id, the name as written if it differs, the body. */
@@ -419,9 +449,11 @@ static int write_tables(struct arrangement *a, struct arena *arena, struct manif
 {
 	int r = write_records(a, err);
 	if (r == 0)
-		r = write_names_and_filter(a, arena, ret_filter, err);
+		r = write_names(a, err);
 	if (r == 0)
 		r = write_packages(a, err);
+	if (r == 0)
+		r = make_filter(a, arena, ret_filter, err);
 	if (r == 0 && list_ecosystems(a, arena, ret) < 0)
 		r = out_of_memory(a, err);
 	return r;

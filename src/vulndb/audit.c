@@ -60,7 +60,8 @@ static int check_rows(sqlite3 *sql, const char *path, const char *query, struct 
 static int check_database(const char *path, bool is_osv, struct err *err)
 {
 	static const char *const osv[] = { "SELECT n, value FROM record",
-		"SELECT key, value FROM name", "SELECT key, value FROM package", NULL };
+		"SELECT n, value FROM detail", "SELECT key, value FROM name",
+		"SELECT key, value FROM package", NULL };
 	static const char *const pages[] = { "SELECT n, value FROM page", NULL };
 	sqlite3 *sql = NULL;
 	int r = sql_open(path, &sql, err);

@@ -43,7 +43,10 @@
  * DB_VERSION as its user_version
  *   OSV      record(n INTEGER PRIMARY KEY, value BLOB)
  *              n      counts the records of the source in the order of their ids, from 1
- *              value  text id, text HEAD, number of bytes of COLD, text COLD (zstd), crc
+ *              value  text id, text HEAD, crc
+ *            detail(n INTEGER PRIMARY KEY, value BLOB)
+ *              n      as in record
+ *              value  number of bytes of COLD, text COLD (zstd), crc
  *            name(key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID
  *              key    an id, alias, upstream id, or (where the source uses it so) related id
  *              value  number of records, each: number n, ascending; crc
@@ -58,8 +61,8 @@
  *
  * Filters, one file for all sources
  *   FILTER_MAGIC, u32 version, u32 number of sources; each, in the order of the manifest:
- *   u32 bytes, crc of the bytes, and a Bloom filter over the keys of its table `name` (filter.h);
- *   no bytes when it has no such table
+ *   u32 bytes, crc of the bytes, and a Bloom filter over the keys of its tables `name` and
+ *   `package` (filter.h); no bytes when it has no such tables
  */
 
 #include <stdint.h>

@@ -31,6 +31,7 @@ enum query {
 	QUERY_PACKAGE,
 	QUERY_NAME,
 	QUERY_RECORD,
+	QUERY_DETAIL,
 	QUERY_PAGE,
 	QUERY_COUNT,
 };
@@ -39,6 +40,7 @@ static const char *const queries[QUERY_COUNT] = {
 	[QUERY_PACKAGE] = "SELECT key, value FROM package WHERE key = ?1",
 	[QUERY_NAME] = "SELECT key, value FROM name WHERE key = ?1",
 	[QUERY_RECORD] = "SELECT n, value FROM record WHERE n = ?1",
+	[QUERY_DETAIL] = "SELECT n, value FROM detail WHERE n = ?1",
 	[QUERY_PAGE] = "SELECT n, value FROM page WHERE n <= ?1 ORDER BY n DESC LIMIT 1",
 };
 
@@ -291,6 +293,45 @@ static int find_number(struct vulndb *db, struct reader *reader, enum query quer
 	return step(reader, stmt, arena, ret_value, err);
 }
 
+/* The file of filters, checked, and divided among the sources. */
+static int divide_filters(struct vulndb *db)
+{
+	struct cursor in = CURSOR(buf_str(&db->filters));
+	str magic = cursor_bytes(&in, sizeof(FILTER_MAGIC) - 1);
+	uint32_t version = cursor_u32(&in), n = cursor_u32(&in);
+	if (!str_eq(magic, STR(FILTER_MAGIC)) || version != FILTER_VERSION ||
+	        n != db->manifest.n_sources)
+		return -ERR_FORMAT;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t bytes = cursor_u32(&in), crc = cursor_u32(&in);
+		str filter = cursor_bytes(&in, bytes);
+		if (cursor_failed(&in) || hash_crc32(0, filter) != crc)
+			return -ERR_FORMAT;
+		db->readers[i].filter = filter;
+	}
+	return in.rest.n > 0 ? -ERR_FORMAT : 0;
+}
+
+static int read_filters(struct vulndb *db, struct err *err)
+{
+	char name[NAME_MAX + 1];
+	struct file_mark mark;
+	if (db->filters.n > 0)
+		return 0;
+	(void)snprintf(name, sizeof(name), STR_FMT, STR_ARG(db->manifest.filter.name));
+	int r = file_mark_read(db->dir_fd, name, &mark);
+	if (r < 0 || !file_mark_eq(&mark, &db->filter_mark))
+		return err_set(err, -ERR_FORMAT,
+		        "%s/%s: it was changed or removed since it was opened", db->dir, name);
+	r = fs_read(db->dir_fd, name, &db->filters, err);
+	if (r == 0 && divide_filters(db) < 0)
+		r = err_set(err, -ERR_FORMAT, "%s/%s: damaged: build the database again", db->dir,
+		        name);
+	if (r < 0)
+		buf_fini(&db->filters);
+	return r;
+}
+
 /* The sources that speak of an ecosystem; asked for the same one many times in a row. */
 static void select_covering(struct vulndb *db, str ecosystem)
 {
@@ -337,9 +378,12 @@ static int find_rows(struct vulndb *db, str key, struct arena *arena, struct pac
         size_t *ret_rows, size_t *ret_entries, struct err *err)
 {
 	size_t n = 0, entries = 0;
+	uint64_t hash = filter_hash(key);
 	for (size_t i = 0; i < db->n_covering; i++) {
 		struct reader *reader = &db->readers[db->covering[i]];
 		str value;
+		if (!filter_may_have(reader->filter, hash))
+			continue;
 		int r = find_bytes(db, reader, QUERY_PACKAGE, key, arena, &value, err);
 		if (r < 0)
 			return r;
@@ -368,13 +412,16 @@ int vulndb_affecting(struct vulndb *db, str ecosystem, str name, struct arena *a
 	memcpy(key, ecosystem.p, ecosystem.n);
 	key[ecosystem.n] = '\0';
 	memcpy(key + ecosystem.n + 1, name.p, name.n);
+	int r = read_filters(db, err);
+	if (r < 0)
+		return r;
 	select_covering(db, ecosystem);
 	struct package_row *rows = arena_alloc(arena, db->n_covering, sizeof(*rows));
 	str own_ecosystem, own_name;
 	if (!rows || arena_copy(arena, ecosystem, &own_ecosystem) < 0 ||
 	        arena_copy(arena, name, &own_name) < 0)
 		return err_set(err, -ERR_LIMIT, "the answer is larger than it may be");
-	int r = find_rows(
+	r = find_rows(
 	        db, (str){ key, ecosystem.n + 1 + name.n }, arena, rows, &n_rows, &n_entries, err);
 	struct advisory_affected *all = r < 0 ? NULL : arena_alloc(arena, n_entries, sizeof(*all));
 	if (r == 0 && !all)
@@ -391,9 +438,9 @@ int vulndb_affecting(struct vulndb *db, str ecosystem, str name, struct arena *a
 	return 0;
 }
 
-/* A row of `record`: its head, and the packed rest. */
+/* A row of `record`. */
 static int read_record(struct vulndb *db, struct reader *reader, uint64_t n, struct arena *arena,
-        struct advisory *ret, str *ret_cold, size_t *ret_cold_bytes, struct err *err)
+        struct advisory *ret, struct err *err)
 {
 	struct advisory advisory = { .source = reader->source->name };
 	str value;
@@ -405,85 +452,51 @@ static int read_record(struct vulndb *db, struct reader *reader, uint64_t n, str
 	struct cursor in = CURSOR(value);
 	advisory.id = decode_text(&in);
 	str head = decode_text(&in);
-	uint64_t cold_bytes = decode_number(&in);
-	str cold = decode_text(&in);
-	if (cursor_failed(&in) || in.rest.n > 0 || cold_bytes > FRAME_MAX_BYTES)
+	if (cursor_failed(&in) || in.rest.n > 0)
 		return row_damaged(reader, err);
 	r = decode_head(head, arena, &advisory);
 	if (r < 0)
 		return r == -ERR_LIMIT ? out_of_memory(reader, err) : row_damaged(reader, err);
 	*ret = advisory;
-	*ret_cold = cold;
-	*ret_cold_bytes = (size_t)cold_bytes;
 	return 0;
 }
 
-/* Unpack the rest of a record. */
-static int read_cold(struct reader *reader, str cold, size_t cold_bytes, struct arena *arena,
+/* The row of `detail` of a record, unpacked. */
+static int read_detail(struct vulndb *db, struct reader *reader, uint64_t n, struct arena *arena,
         struct advisory *advisory, const struct advisory_affected **ret, size_t *ret_count,
         struct err *err)
 {
 	const struct advisory_affected *affected = NULL;
-	size_t n = 0;
-	char *text = arena_alloc(arena, cold_bytes + 1, 1);
+	size_t count = 0;
+	str value;
+	int r = find_number(db, reader, QUERY_DETAIL, (int64_t)n, arena, &value, err);
+	if (r <= 0)
+		return r < 0 ? r : row_damaged(reader, err);
+	struct cursor in = CURSOR(value);
+	uint64_t bytes = decode_number(&in);
+	str cold = decode_text(&in);
+	if (cursor_failed(&in) || in.rest.n > 0 || bytes > FRAME_MAX_BYTES)
+		return row_damaged(reader, err);
+	char *text = arena_alloc(arena, (size_t)bytes + 1, 1);
 	if (!text)
 		return out_of_memory(reader, err);
-	if (ZSTD_decompress(text, cold_bytes, cold.p, cold.n) != cold_bytes)
+	if (ZSTD_decompress(text, (size_t)bytes, cold.p, cold.n) != bytes)
 		return row_damaged(reader, err);
-	int r = decode_cold((str){ text, cold_bytes }, arena, advisory, &affected, &n);
+	r = decode_cold((str){ text, (size_t)bytes }, arena, advisory, &affected, &count);
 	if (r < 0)
 		return r == -ERR_LIMIT ? out_of_memory(reader, err) : row_damaged(reader, err);
 	*ret = affected;
-	*ret_count = n;
+	*ret_count = count;
 	return 0;
 }
 
-/* The file of filters, checked, and divided among the sources. */
-static int divide_filters(struct vulndb *db)
-{
-	struct cursor in = CURSOR(buf_str(&db->filters));
-	str magic = cursor_bytes(&in, sizeof(FILTER_MAGIC) - 1);
-	uint32_t version = cursor_u32(&in), n = cursor_u32(&in);
-	if (!str_eq(magic, STR(FILTER_MAGIC)) || version != FILTER_VERSION ||
-	        n != db->manifest.n_sources)
-		return -ERR_FORMAT;
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t bytes = cursor_u32(&in), crc = cursor_u32(&in);
-		str filter = cursor_bytes(&in, bytes);
-		if (cursor_failed(&in) || hash_crc32(0, filter) != crc)
-			return -ERR_FORMAT;
-		db->readers[i].filter = filter;
-	}
-	return in.rest.n > 0 ? -ERR_FORMAT : 0;
-}
-
-static int read_filters(struct vulndb *db, struct err *err)
-{
-	char name[NAME_MAX + 1];
-	struct file_mark mark;
-	if (db->filters.n > 0)
-		return 0;
-	(void)snprintf(name, sizeof(name), STR_FMT, STR_ARG(db->manifest.filter.name));
-	int r = file_mark_read(db->dir_fd, name, &mark);
-	if (r < 0 || !file_mark_eq(&mark, &db->filter_mark))
-		return err_set(err, -ERR_FORMAT,
-		        "%s/%s: it was changed or removed since it was opened", db->dir, name);
-	r = fs_read(db->dir_fd, name, &db->filters, err);
-	if (r == 0 && divide_filters(db) < 0)
-		r = err_set(err, -ERR_FORMAT, "%s/%s: damaged: build the database again", db->dir,
-		        name);
-	if (r < 0)
-		buf_fini(&db->filters);
-	return r;
-}
-
 /* The records of one source that go by a name. Returns how many; their numbers in `ret_numbers`. */
-static int find_named(struct vulndb *db, struct reader *reader, str id, struct arena *arena,
-        struct cursor *ret_numbers, size_t *ret_count, struct err *err)
+static int find_named(struct vulndb *db, struct reader *reader, str id, uint64_t hash,
+        struct arena *arena, struct cursor *ret_numbers, size_t *ret_count, struct err *err)
 {
 	str value;
-	int r = read_filters(db, err);
-	if (r == 0 && reader->is_osv && filter_may_have(reader->filter, id))
+	int r = 0;
+	if (reader->is_osv && filter_may_have(reader->filter, hash))
 		r = find_bytes(db, reader, QUERY_NAME, id, arena, &value, err);
 	if (r <= 0) {
 		*ret_count = 0;
@@ -508,26 +521,25 @@ int vulndb_naming(struct vulndb *db, str id, struct arena *arena, const struct a
         size_t *ret_count, struct err *err)
 {
 	size_t n = 0, total = 0;
+	uint64_t hash = filter_hash(id);
 	struct named *named = arena_alloc(arena, db->manifest.n_sources, sizeof(*named));
 	if (!named)
 		return err_set(err, -ERR_LIMIT, "the answer is larger than it may be");
-	for (size_t i = 0; i < db->manifest.n_sources; i++) {
-		int r = find_named(
-		        db, &db->readers[i], id, arena, &named[i].numbers, &named[i].n, err);
-		if (r < 0)
-			return r;
+	int r = read_filters(db, err);
+	for (size_t i = 0; r == 0 && i < db->manifest.n_sources; i++) {
+		r = find_named(
+		        db, &db->readers[i], id, hash, arena, &named[i].numbers, &named[i].n, err);
 		total += named[i].n;
 	}
+	if (r < 0)
+		return r;
 	struct advisory *all = arena_alloc(arena, total, sizeof(*all));
 	if (!all)
 		return err_set(err, -ERR_LIMIT, "the answer is larger than it may be");
 	for (size_t i = 0; i < db->manifest.n_sources; i++) {
 		for (size_t j = 0; j < named[i].n; j++) {
-			str cold;
-			size_t cold_bytes;
 			uint64_t number = decode_number(&named[i].numbers);
-			int r = read_record(db, &db->readers[i], number, arena, &all[n], &cold,
-			        &cold_bytes, err);
+			r = read_record(db, &db->readers[i], number, arena, &all[n], err);
 			if (r < 0)
 				return r;
 			n++;
@@ -555,17 +567,16 @@ static int read_whole(struct vulndb *db, str source, str id, struct arena *arena
 	struct reader *reader = find_reader(db, source);
 	struct cursor numbers;
 	size_t n = 0;
-	int r = reader ? find_named(db, reader, id, arena, &numbers, &n, err) : 0;
+	int r = read_filters(db, err);
+	if (r == 0 && reader)
+		r = find_named(db, reader, id, filter_hash(id), arena, &numbers, &n, err);
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct advisory advisory;
-		str cold;
-		size_t cold_bytes;
-		r = read_record(db, reader, decode_number(&numbers), arena, &advisory, &cold,
-		        &cold_bytes, err);
+		uint64_t number = decode_number(&numbers);
+		r = read_record(db, reader, number, arena, &advisory, err);
 		if (r < 0 || !str_eq(advisory.id, id))
 			continue; /* the name is an alias of this one */
-		r = read_cold(
-		        reader, cold, cold_bytes, arena, &advisory, ret_affected, ret_count, err);
+		r = read_detail(db, reader, number, arena, &advisory, ret_affected, ret_count, err);
 		if (r == 0)
 			*ret = advisory;
 		return r;
