@@ -142,7 +142,7 @@ int sandbox_enter(enum role role, struct err *err)
 	r = limit_all(row, err);
 	if (r >= 0)
 		r = landlock_enter(err);
-	if (r >= 0 && sandbox_has_filter())
+	if (r >= 0 && !SANDBOX_IS_SANITIZED)
 		r = seccomp_enter(row, err);
 	return r;
 }
