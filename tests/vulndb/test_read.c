@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "advisories.h"
-#include "vulndb/filter.h"
 
 #define AFFECTED(ecosystem, package, version)                                                      \
 	"{\"package\":{\"ecosystem\":\"" ecosystem "\",\"name\":\"" package                        \
@@ -209,28 +208,6 @@ static void test_read__opens_a_folder_of_any_name(void **state)
 	vulndb_close(db);
 }
 
-static void test_read__filter_has_no_false_negatives(void **state)
-{
-	(void)state;
-	size_t n_bytes = filter_bytes(1000), n_false = 0;
-	unsigned char *bits = calloc(n_bytes, 1);
-	char key[32];
-	assert_non_null(bits);
-	for (int i = 0; i < 1000; i++) {
-		(void)snprintf(key, sizeof(key), "CVE-2024-%d", i);
-		filter_add(bits, n_bytes, str_from_c(key));
-	}
-	for (int i = 0; i < 1000; i++) {
-		(void)snprintf(key, sizeof(key), "CVE-2024-%d", i);
-		assert_true(filter_may_have((str){ (char *)bits, n_bytes }, str_from_c(key)));
-		(void)snprintf(key, sizeof(key), "GHSA-%d", i);
-		n_false += filter_may_have((str){ (char *)bits, n_bytes }, str_from_c(key));
-	}
-	assert_true(n_false < 30);
-	assert_true(filter_may_have(STR(""), STR("x")));
-	free(bits);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,7 +219,6 @@ int main(void)
 		cmocka_unit_test(test_read__a_full_arena_is_a_limit),
 		cmocka_unit_test(test_read__says_when_there_is_no_database),
 		cmocka_unit_test(test_read__opens_a_folder_of_any_name),
-		cmocka_unit_test(test_read__filter_has_no_false_negatives),
 	};
 	return cmocka_run_group_tests(tests, group_setup, scratch_teardown);
 }
