@@ -87,9 +87,15 @@ static bool set_paths(struct visit *v, const struct walk_dir *parent, str name)
 	struct worker *w = v->worker;
 	v->path = build_path(&w->path, v->start->path, parent, name);
 	v->real = v->path;
-	if (v->start->path.n != v->start->real.n || !str_eq(v->start->path, v->start->real))
+	if (v->path.p &&
+	        (v->start->path.n != v->start->real.n || !str_eq(v->start->path, v->start->real)))
 		v->real = build_path(&w->real, v->start->real, parent, name);
-	return v->path.p && v->real.p;
+	if (v->path.p && v->real.p)
+		return true;
+	/* Its own path cannot be told: that of the start must do. */
+	engine_skip(
+	        v->walk, WALK_SKIP_FAILURE, v->start->path, "no memory for a path below this root");
+	return false;
 }
 
 /* Put a name behind the folder's path, in the room that build_path() left. */
