@@ -199,6 +199,8 @@ int rpm_header_each_file(const struct rpm_header *header, struct arena *scratch,
 		return err_set(err, -ERR_FORMAT, "%u files, but %zu folder numbers", count,
 		        header->dir_indexes.n / 4);
 	int r = index_folders(header, scratch, &folders, err);
+	if (r < 0 || !folders)
+		return r;
 	for (; r >= 0 && *ret_count < count; ++*ret_count) {
 		uint32_t at = cursor_u32be(&indexes);
 		if (*ret_count >= max)
