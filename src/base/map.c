@@ -8,6 +8,7 @@
  */
 #include "base/map.h"
 
+#include <assert.h>
 #include <sys/auxv.h>
 
 static uint64_t seed(void)
@@ -37,6 +38,7 @@ static uint64_t hash(str s)
 
 static uint32_t *slot_of(const struct map *map, str key, uint64_t h)
 {
+	assert(map->slots && map->entries);
 	size_t mask = map->n_slots - 1;
 	for (size_t i = h & mask;; i = (i + 1) & mask) {
 		uint32_t at = map->slots[i];
@@ -65,7 +67,7 @@ static bool grow(struct map *map)
 	uint32_t *slots = arena_alloc(map->arena, cap * 2, sizeof(*slots));
 	if (!entries || !slots)
 		return false;
-	if (map->n > 0)
+	if (map->entries)
 		memcpy(entries, map->entries, map->n * sizeof(*entries));
 	map->entries = entries;
 	map->cap = cap;
@@ -83,6 +85,7 @@ void **map_at(struct map *map, str key)
 		return known;
 	if (map->n == map->cap && !grow(map))
 		return NULL;
+	assert(map->entries);
 	uint64_t h = hash(key);
 	uint32_t *slot = slot_of(map, key, h);
 	struct map_entry *e = &map->entries[map->n];

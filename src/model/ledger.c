@@ -16,7 +16,7 @@ static bool is_overflow(const struct skip *skip)
 
 static bool has_overflow(const struct ledger *ledger)
 {
-	return ledger->n > 0 && is_overflow(&ledger->entries[ledger->n - 1]);
+	return ledger->entries && ledger->n > 0 && is_overflow(&ledger->entries[ledger->n - 1]);
 }
 
 static bool grow(struct ledger *ledger)
@@ -26,7 +26,7 @@ static bool grow(struct ledger *ledger)
 	        ledger->arena ? arena_alloc(ledger->arena, cap, sizeof(*entries)) : NULL;
 	if (!entries)
 		return false;
-	if (ledger->n > 0)
+	if (ledger->entries)
 		memcpy(entries, ledger->entries, ledger->n * sizeof(*entries));
 	ledger->entries = entries;
 	ledger->cap = cap;
@@ -37,7 +37,7 @@ static void add_unlisted(struct ledger *ledger, enum skip_kind kind)
 {
 	ledger->n_unlisted++;
 	if (!has_overflow(ledger)) {
-		if (ledger->n == ledger->cap)
+		if (!ledger->entries || ledger->n == ledger->cap)
 			return; /* not even the first entry had room; the two sums still tell */
 		ledger->entries[ledger->n++] =
 		        (struct skip){ .reason = { unlisted_reason, sizeof(unlisted_reason) - 1 } };
@@ -50,7 +50,8 @@ static void add_unlisted(struct ledger *ledger, enum skip_kind kind)
 
 void ledger_add(struct ledger *ledger, enum skip_kind kind, str path, str reason)
 {
-	struct skip *last = ledger->n > 0 ? &ledger->entries[ledger->n - 1] : NULL;
+	struct skip *last =
+	        ledger->entries && ledger->n > 0 ? &ledger->entries[ledger->n - 1] : NULL;
 	struct skip skip = { .count = 1, .kind = kind };
 
 	if (kind == SKIP_FAILURE)
@@ -61,7 +62,7 @@ void ledger_add(struct ledger *ledger, enum skip_kind kind, str path, str reason
 		return;
 	}
 	bool listed = !(last && is_overflow(last)) && ledger->n < LEDGER_MAX - 1 &&
-	              (ledger->n + 1 < ledger->cap || grow(ledger)) &&
+	              ((ledger->entries && ledger->n + 1 < ledger->cap) || grow(ledger)) &&
 	              arena_copy(ledger->arena, path, &skip.path) == 0 &&
 	              arena_copy(ledger->arena, reason, &skip.reason) == 0;
 	if (listed)

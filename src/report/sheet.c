@@ -79,6 +79,13 @@ static size_t measure(const struct sheet *sheet, size_t *ret_widths, size_t *ret
 	return sum;
 }
 
+static const struct column path_column = { .title = "PATH" };
+
+static struct cell path_cell(const struct sheet *sheet, size_t row)
+{
+	return (struct cell){ .text = sheet->paths[row] };
+}
+
 static int write_in_columns(const struct sheet *sheet, bool colour, struct buf *out)
 {
 	size_t n = sheet->n_columns + 1;
@@ -89,9 +96,9 @@ static int write_in_columns(const struct sheet *sheet, bool colour, struct buf *
 	for (size_t k = 0; k < n; k++) {
 		bool is_path = k == sheet->path_at;
 		size_t from = k > sheet->path_at ? k - 1 : k;
-		columns[k] = is_path ? (struct column){ .title = "PATH" } : sheet->columns[from];
+		columns[k] = is_path ? path_column : sheet->columns[from];
 		for (size_t i = 0; i < sheet->n_rows; i++)
-			cells[i * n + k] = is_path ? (struct cell){ .text = sheet->paths[i] }
+			cells[i * n + k] = is_path ? path_cell(sheet, i)
 			                           : sheet->cells[i * sheet->n_columns + from];
 	}
 	struct columns all = { columns, n, cells, sheet->n_rows, colour };
