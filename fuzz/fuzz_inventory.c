@@ -45,7 +45,8 @@ static int64_t bytes_read_at(const struct artefact *artefact, void *to, size_t n
 	if (offset >= bytes->bytes.n)
 		return 0;
 	str part = str_head(str_skip(bytes->bytes, (size_t)offset), n);
-	memcpy(to, part.p, part.n);
+	if (part.p)
+		memcpy(to, part.p, part.n);
 	return (int64_t)part.n;
 }
 
