@@ -140,7 +140,10 @@ static int on_done(void *ctx, const struct walk_file *file, int code, str senten
 	struct collecting *c = ctx;
 	if (code == 0)
 		return 0;
-	enum skip_kind kind = code == -ERR_FORMAT ? SKIP_DAMAGE : SKIP_FAILURE;
+	/* A file of a strange format is one package less; a package database that is, is all of them. */
+	size_t n_readers;
+	bool is_os = reader_all(&n_readers)[file->tag]->is_os;
+	enum skip_kind kind = code == -ERR_FORMAT && !is_os ? SKIP_DAMAGE : SKIP_FAILURE;
 	ledger_add(&c->inventory->ledger, kind, file->path,
 	        sentence.n > 0 ? sentence
 	                       : str_from_c(code > -1024 ? strerror(-code) : "not readable"));

@@ -161,6 +161,17 @@ def test_bad_input__damaged_package_json_and_dpkg(scratch):
     assert reasons(report, "/var/lib/dpkg/status")
 
 
+def test_bad_input__a_lost_package_database_makes_the_scan_incomplete(scratch):
+    root = good_root(scratch)
+    write(root / "var/lib/rpm/rpmdb.sqlite", b"SQLite format 3\0" + b"\xff" * 5000)
+    report = inventory("--root", root, code=3)
+    assert names(report) == ["good"] and reasons(report, "/var/lib/rpm/rpmdb.sqlite"), report["ledger"]
+    write(root / "var/lib/rpm/Packages.db", b"RpmP")
+    (root / "var/lib/rpm/rpmdb.sqlite").unlink()
+    report = inventory("--root", root, code=3)
+    assert reasons(report, "/var/lib/rpm/Packages.db"), report["ledger"]
+
+
 def test_bad_input__feeds_that_are_not_what_they_say(scratch):
     good = json.dumps(osv("GHSA-good-good-good", "npm", "thing", fixed="2.0.0"))
     folder = scratch / "osv/npm"
