@@ -111,6 +111,7 @@ static int make_readers(struct vulndb *db, const struct file_mark *marks, struct
 			.licence = source->licence,
 			.n_records = source->by_reason[REASON_USED],
 			.n_left_out = sum_left_out(source),
+			.by_reason = source->by_reason,
 			.file = source->file.name,
 			.sha256 = source->file.sha256 };
 		reader->source = source;

@@ -15,6 +15,27 @@
 #include "base/err.h"
 #include "model/advisory.h"
 
+/** Why a record was not used. The names are in reason_name(); there is no "other". */
+enum reason {
+	REASON_USED,
+	REASON_NOT_JSON,   /* the text is not JSON, or not an object */
+	REASON_NO_ID,      /* no usable `id` */
+	REASON_WITHDRAWN,  /* its publisher took it back */
+	REASON_MALICIOUS,  /* a MAL- record: a class of its own, not imported yet */
+	REASON_NO_PACKAGE, /* nothing in `affected` names a package */
+	REASON_ONLY_GIT,   /* its packages have only GIT ranges and no versions */
+	REASON_NO_RANGE,   /* its packages have neither ranges nor versions */
+	REASON_BAD_EVENT,  /* its ranges have no usable event */
+	REASON_TOO_LARGE,  /* larger than the limits of docs/vulndb-format.md */
+	REASON_DUPLICATE,  /* the same id stands earlier in the same source */
+	REASON_UNREADABLE, /* the zip's entry is damaged, encrypted or of an unknown method */
+	REASON_BAD_ROW,    /* a line of EPSS or an entry of KEV that is not what it should be */
+	REASON_COUNT,
+};
+
+/** The reason as a phrase: "withdrawn", "only GIT ranges". Static. */
+const char *reason_name(enum reason reason);
+
 struct vulndb;
 
 /** One source of a database. Strings borrow from the database. */
@@ -25,6 +46,7 @@ struct vulndb_source {
 	str licence;        /* what the source may be used for, and whom to name */
 	uint64_t n_records; /* usable records */
 	uint64_t n_left_out;
+	const uint64_t *by_reason; /* REASON_COUNT numbers; n_records is that of REASON_USED */
 	str file, sha256;
 };
 
@@ -104,27 +126,6 @@ int vulndb_is_kev(struct vulndb *db, str cve, struct err *err);
  */
 int vulndb_verify(const char *dir, void (*told)(void *ctx, const char *file, const char *problem),
         void *ctx, struct err *err);
-
-/** Why a record was not used. The names are in reason_name(); there is no "other". */
-enum reason {
-	REASON_USED,
-	REASON_NOT_JSON,   /* the text is not JSON, or not an object */
-	REASON_NO_ID,      /* no usable `id` */
-	REASON_WITHDRAWN,  /* its publisher took it back */
-	REASON_MALICIOUS,  /* a MAL- record: a class of its own, not imported yet */
-	REASON_NO_PACKAGE, /* nothing in `affected` names a package */
-	REASON_ONLY_GIT,   /* its packages have only GIT ranges and no versions */
-	REASON_NO_RANGE,   /* its packages have neither ranges nor versions */
-	REASON_BAD_EVENT,  /* its ranges have no usable event */
-	REASON_TOO_LARGE,  /* larger than the limits of docs/vulndb-format.md */
-	REASON_DUPLICATE,  /* the same id stands earlier in the same source */
-	REASON_UNREADABLE, /* the zip's entry is damaged, encrypted or of an unknown method */
-	REASON_BAD_ROW,    /* a line of EPSS or an entry of KEV that is not what it should be */
-	REASON_COUNT,
-};
-
-/** The reason as a phrase: "withdrawn", "only GIT ranges". Static. */
-const char *reason_name(enum reason reason);
 
 /** What importing one source gave. Sum of by_reason = n_records. */
 struct import_result {

@@ -79,6 +79,8 @@ static void test_reference__counts_every_record_of_every_source(void **state)
 	for (size_t i = 0; i < n; i++) {
 		if (str_eq(sources[i].kind, STR("osv")))
 			used += sources[i].n_records, left_out += sources[i].n_left_out;
+		if (str_eq(sources[i].name, STR("osv/GIT")))
+			assert_int_equal(sources[i].by_reason[REASON_NO_PACKAGE], 247);
 	}
 	assert_int_equal(used + left_out, 68960);
 	assert_int_equal(left_out, 2609);
