@@ -219,7 +219,7 @@ int db_show(const struct invocation *call)
 		r = show_package(&text, db, what, &arena, &found, &err);
 	arena_fini(&arena);
 	vulndb_close(db);
-	text_add_printable(&shown, buf_str(&text), "\n");
+	text_escape_lines(&shown, buf_str(&text));
 	(void)fwrite(shown.p, 1, shown.n, stdout);
 	if (r < 0) {
 		(void)say_error("db show", &err);

@@ -157,10 +157,10 @@ static bool has_os_packages(const struct inventory *inv)
 static void remark_coverage(struct scanning *scan)
 {
 	const struct host *host = &scan->inventory.host;
-	str names[8];
+	str names[ECOSYSTEM_HOST_MAX];
 	if (!has_os_packages(&scan->inventory))
 		return;
-	int n = ecosystem_of_host(host, &scan->inventory.arena, names, 8);
+	int n = ecosystem_of_host(host, &scan->inventory.arena, names, ECOSYSTEM_HOST_MAX);
 	for (int i = 0; i < n; i++) {
 		if (vulndb_covers(scan->db, names[i]))
 			return;

@@ -20,7 +20,7 @@
 static void put_line(const char *text)
 {
 	autobuf line = BUF((size_t)64 << 10);
-	text_add_printable(&line, str_from_c(text), "");
+	text_escape(&line, str_from_c(text));
 	buf_add_byte(&line, '\n');
 	(void)fwrite(line.p, 1, line.n, stderr);
 }

@@ -4,7 +4,7 @@
 
 #include "base/cleanup.h"
 #include "report/columns.h"
-#include "report/text.h"
+#include "base/text.h"
 
 static void add_blanks(struct buf *out, size_t n)
 {

@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-#include "report/text.h"
+#include "base/text.h"
 
 #define GAP 2    /* blanks between columns */
 #define INDENT 2 /* of rows under their path */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/map.h"
-#include "report/text.h"
+#include "base/text.h"
 
 /* As many reasons as are told one by one where the ledger is not listed. */
 #define REASONS_MAX 8

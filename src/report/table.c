@@ -10,7 +10,7 @@
 #include "report/report.h"
 #include "report/sheet.h"
 #include "report/summary.h"
-#include "report/text.h"
+#include "base/text.h"
 
 /* All the memory of one table. */
 #define TABLE_BYTES ((size_t)4 << 30)

@@ -16,6 +16,7 @@ import tempfile
 import traceback
 
 SONDE = os.environ.get("SONDE", "sonde")
+SANITIZED = "ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ
 SHARED = pathlib.Path(os.environ.get("SONDE_SHARED", "/nonexistent"))
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 
-from harness import (Skip, database, dpkg_package, inventory, npm_package, os_release, osv, pip_package, run, scan,
+from harness import (SANITIZED, SONDE, Skip, database, environment, dpkg_package, inventory, npm_package, os_release, osv, pip_package, run, scan,
                      shared, sonde, tool, write)
 
 
@@ -146,6 +146,36 @@ def test_inventory__another_roots_database_is_pointed_at(scratch):
     assert [p["version"] for p in report["packages"]] == ["5.2-1"]
     [entry] = [e for e in report["ledger"]["skipped"] if e["path"] == "/srv/jail/var/lib/dpkg/status"]
     assert "--root" in entry["reason"]
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as text:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in text if ":\t" in line)
+
+
+def test_inventory__parsers_run_without_privileges(scratch):
+    if os.geteuid() != 0:
+        raise Skip("root, which the parsers give up")
+    root = scratch / "root"
+    os_release(root)
+    for i in range(3000):
+        npm_package(root / "usr/lib/node_modules", f"n{i}", "1.0.0")
+    seen = []
+    for _ in range(20):
+        with subprocess.Popen([SONDE, "inventory", "-q", "--root", str(root), "-f", "json"], env=environment(),
+                              stdout=subprocess.DEVNULL) as child:
+            while child.poll() is None:
+                try:
+                    with open(f"/proc/{child.pid}/task/{child.pid}/children", encoding="utf-8") as pids:
+                        for pid in pids.read().split():
+                            seen.append(status_of(pid))
+                except (FileNotFoundError, ProcessLookupError):
+                    pass
+        ready = [s for s in seen if s.get("NoNewPrivs") == "1" and s.get("Uid", "").split()[:3] == ["65534"] * 3]
+        if ready and (SANITIZED or any(s["Seccomp"] == "2" for s in ready)):
+            assert all(int(s["CapEff"], 16) == int(s["CapPrm"], 16) == 0 for s in ready), ready[-1]
+            return
+    raise AssertionError(seen[-3:])
 
 
 def test_inventory__table_lists_paths(scratch):
