@@ -140,7 +140,8 @@ static int on_done(void *ctx, const struct walk_file *file, int code, str senten
 	struct collecting *c = ctx;
 	if (code == 0)
 		return 0;
-	/* A file of a strange format is one package less; a package database that is, is all of them. */
+	/* A file of a strange format is one package less; a package database that is, is all of
+	 * them. */
 	size_t n_readers;
 	bool is_os = reader_all(&n_readers)[file->tag]->is_os;
 	enum skip_kind kind = code == -ERR_FORMAT && !is_os ? SKIP_DAMAGE : SKIP_FAILURE;
