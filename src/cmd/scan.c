@@ -35,6 +35,10 @@
 
 #define REMARKS_MAX 15
 
+/* A release of which the data name fewer affected packages than this is hardly covered: in its
+ * first month a distribution has hundreds. */
+#define COVERED 300
+
 struct scanning {
 	struct invocation *call;
 	struct inventory inventory;
@@ -161,15 +165,22 @@ static void remark_coverage(struct scanning *scan)
 	if (!has_os_packages(&scan->inventory))
 		return;
 	int n = ecosystem_of_host(host, &scan->inventory.arena, names, ECOSYSTEM_HOST_MAX);
-	for (int i = 0; i < n; i++) {
-		if (vulndb_covers(scan->db, names[i]))
-			return;
-	}
+	uint64_t known = 0;
+	for (int i = 0; i < n; i++)
+		known += vulndb_coverage(scan->db, names[i]);
+	if (known >= COVERED)
+		return;
 	str name = host->os_name.n > 0 ? host->os_name : STR("this distribution");
-	remark(scan,
-	        "The vulnerability data do not cover " STR_FMT
-	        ": its OS packages are listed but could not be judged.",
-	        STR_ARG(name));
+	if (known == 0)
+		remark(scan,
+		        "The vulnerability data do not cover " STR_FMT
+		        ": its OS packages are listed but could not be judged.",
+		        STR_ARG(name));
+	else
+		remark(scan,
+		        "The vulnerability data hardly cover " STR_FMT
+		        ": they name %llu affected packages of it in all.",
+		        STR_ARG(name), (unsigned long long)known);
 }
 
 static void remark_age(struct scanning *scan)

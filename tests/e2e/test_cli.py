@@ -161,6 +161,12 @@ def test_cli__data_that_do_not_cover_the_release_are_said(scratch):
     write(root / "var/lib/dpkg/status", "Package: bash\nStatus: install ok installed\nArchitecture: all\nVersion: 5\n\n")
     done = sonde("scan", "--root", root, "--db", database(scratch, records))
     assert "do not cover Debian GNU/Linux 12" in done.stdout, done.stdout
+    few = [osv(f"DSA-{i}-1", "Debian:12", f"p{i}", fixed="2") for i in range(3)]
+    done = sonde("scan", "--root", root, "--db", database(scratch, records + few))
+    assert "hardly cover Debian GNU/Linux 12" in done.stdout and "name 3 affected" in done.stdout, done.stdout
+    many = [osv(f"DSA-{i}-1", "Debian:12", f"p{i}", fixed="2") for i in range(400)]
+    done = sonde("scan", "--root", root, "--db", database(scratch, records + many))
+    assert "cover Debian" not in done.stdout, done.stdout
 
 
 def on_terminal(args, columns=100, env=None):
