@@ -15,18 +15,26 @@
 
 /* Most different severities of one record. */
 #define SEVERITIES_MAX 256u
+/* Longest word that is taken for a severity: "MODERATE". */
+#define WORD_MAX_BYTES 64u
 
 struct reader {
 	struct json json;
 	struct arena *arena;
 	struct osv *osv;
 	bool full; /* the arena was */
+	struct severities *severities;
 };
 
 /* A growing array in the arena. */
 struct list {
 	void *items;
 	size_t n, cap;
+};
+
+/* What is said of how severe a record is: vectors and the like, and mere words, which go last. */
+struct severities {
+	struct list rated, words;
 };
 
 static void *list_add(struct reader *reader, struct list *list, size_t size)
@@ -117,6 +125,30 @@ static void read_severities(struct reader *reader, struct list *list)
 		if (severity.type.n > 0 && severity.score.n > 0)
 			add_severity(reader, list, severity);
 	}
+}
+
+/*
+ * {"severity": "HIGH"} in database_specific or ecosystem_specific. Its type is set when the id is
+ * known.
+ */
+static void read_word(struct reader *reader)
+{
+	struct json *json = &reader->json;
+	str key, word;
+	if (!json_object_begin(json))
+		return;
+	while (json_next_key(json, &key)) {
+		if (!str_eq(key, STR("severity")))
+			json_skip(json);
+		else if (json_string(json, &word) && is_name(word, WORD_MAX_BYTES))
+			add_severity(reader, &reader->severities->words,
+			        (struct advisory_severity){ .score = word });
+	}
+}
+
+static bool is_specific(str key)
+{
+	return str_eq(key, STR("database_specific")) || str_eq(key, STR("ecosystem_specific"));
 }
 
 static void read_references(struct reader *reader, struct advisory *advisory)
@@ -284,7 +316,7 @@ static enum reason judge(const struct entry *entry)
 	return entry->n_git > 0 ? REASON_ONLY_GIT : REASON_NO_RANGE;
 }
 
-static void read_entry(struct reader *reader, struct list *affected, struct list *severities)
+static void read_entry(struct reader *reader, struct list *affected)
 {
 	struct json *json = &reader->json;
 	struct entry entry = { 0 };
@@ -302,7 +334,9 @@ static void read_entry(struct reader *reader, struct list *affected, struct list
 			read_names(reader, VERSION_TEXT_MAX_BYTES, &entry.affected.versions,
 			        &entry.affected.n_versions, &entry.n_bad_versions);
 		else if (str_eq(key, STR("severity")))
-			read_severities(reader, severities);
+			read_severities(reader, &reader->severities->rated);
+		else if (is_specific(key))
+			read_word(reader);
 		else
 			json_skip(json);
 	}
@@ -320,13 +354,13 @@ static void read_entry(struct reader *reader, struct list *affected, struct list
 		*at = entry.affected;
 }
 
-static void read_affected(struct reader *reader, struct list *severities)
+static void read_affected(struct reader *reader)
 {
 	struct list list = { 0 };
 	if (!json_array_begin(&reader->json))
 		return;
 	while (json_next_element(&reader->json))
-		read_entry(reader, &list, severities);
+		read_entry(reader, &list);
 	reader->osv->affected = list.items;
 	reader->osv->n_affected = list.n;
 }
@@ -347,7 +381,7 @@ static str *text_member(struct advisory *a, str key)
 	return str_eq(key, STR("withdrawn")) ? &a->withdrawn : NULL;
 }
 
-static void read_member(struct reader *reader, str key, struct list *severities)
+static void read_member(struct reader *reader, str key)
 {
 	struct osv *osv = reader->osv;
 	struct advisory *a = &osv->advisory;
@@ -361,11 +395,13 @@ static void read_member(struct reader *reader, str key, struct list *severities)
 	else if (str_eq(key, STR("related")))
 		read_names(reader, ID_MAX_BYTES, &a->related, &a->n_related, &osv->n_bad_ids);
 	else if (str_eq(key, STR("severity")))
-		read_severities(reader, severities);
+		read_severities(reader, &reader->severities->rated);
+	else if (is_specific(key))
+		read_word(reader);
 	else if (str_eq(key, STR("references")))
 		read_references(reader, a);
 	else if (str_eq(key, STR("affected")))
-		read_affected(reader, severities);
+		read_affected(reader);
 	else
 		json_skip(&reader->json);
 }
@@ -381,16 +417,33 @@ static enum reason worst(const struct osv *osv)
 	return REASON_NO_PACKAGE;
 }
 
+/* All severities, the words last, each with the prefix of the publisher's ids as its type. */
+static void join_severities(struct reader *reader, const struct origin *origin)
+{
+	struct severities *all = reader->severities;
+	struct advisory *a = &reader->osv->advisory;
+	const struct advisory_severity *words = all->words.items;
+	for (size_t i = 0; i < all->words.n; i++)
+		add_severity(reader, &all->rated,
+		        (struct advisory_severity){
+		                .type = origin ? str_from_c(origin->prefix) : STR("word"),
+		                .score = words[i].score });
+	a->severities = all->rated.items;
+	a->n_severities = all->rated.n;
+}
+
 enum reason osv_read(str json, struct arena *arena, struct osv *ret)
 {
-	struct reader reader = { .json = JSON(json, arena), .arena = arena, .osv = ret };
-	struct list severities = { 0 };
+	struct severities severities = { 0 };
+	struct reader reader = {
+		.json = JSON(json, arena), .arena = arena, .osv = ret, .severities = &severities
+	};
 	struct advisory *a = &ret->advisory;
 	str key;
 	*ret = (struct osv){ 0 };
 	if (json_object_begin(&reader.json)) {
 		while (json_next_key(&reader.json, &key))
-			read_member(&reader, key, &severities);
+			read_member(&reader, key);
 	} else {
 		return REASON_NOT_JSON;
 	}
@@ -399,8 +452,6 @@ enum reason osv_read(str json, struct arena *arena, struct osv *ret)
 		return REASON_TOO_LARGE;
 	if (r < 0)
 		return REASON_NOT_JSON;
-	a->severities = severities.items;
-	a->n_severities = severities.n;
 	if (!is_name(a->id, ID_MAX_BYTES)) {
 		a->id = (str){ NULL, 0 };
 		return REASON_NO_ID;
@@ -411,6 +462,9 @@ enum reason osv_read(str json, struct arena *arena, struct osv *ret)
 		return REASON_MALICIOUS;
 	const struct origin *origin = origin_of_id(a->id);
 	a->uses_related = origin && origin->uses_related;
+	join_severities(&reader, origin);
+	if (reader.full)
+		return REASON_TOO_LARGE;
 	return ret->n_affected > 0 ? REASON_USED : worst(ret);
 }
 

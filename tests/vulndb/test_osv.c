@@ -236,6 +236,42 @@ static void test_osv__recognises_a_record_by_its_beginning(void **state)
 	assert_false(osv_looks_like(STR("")));
 }
 
+/* GitHub's older records have no vector, only a word. */
+static void test_osv__takes_the_words_of_publishers_as_severities_behind_the_vectors(void **state)
+{
+	(void)state;
+	struct arena arena = ARENA((size_t)1 << 20);
+	struct osv osv;
+	const struct advisory *a = &osv.advisory;
+	assert_int_equal(read_text("{\"id\":\"GHSA-8j8c\",\"database_specific\":{\"cwe_ids\":[],"
+	                           "\"severity\":\"HIGH\"},\"affected\":[{" PACKAGE
+	                           ",\"versions\":[\"1\"],\"ecosystem_specific\":{\"severity\":"
+	                           "\"LOW\"},\"database_specific\":{\"severity\":\"HIGH\"}}]}",
+	                         &osv, &arena),
+	        REASON_USED);
+	assert_int_equal(a->n_severities, 2);
+	assert_true(str_eq(a->severities[0].type, STR("GHSA")));
+	assert_true(str_eq(a->severities[0].score, STR("HIGH")));
+	assert_true(str_eq(a->severities[1].score, STR("LOW")));
+	assert_int_equal(read_text("{\"id\":\"CVSS_V3-1\",\"database_specific\":{\"severity\":"
+	                           "\"Moderate\"},\"severity\":[{\"type\":\"CVSS_V3\",\"score\":"
+	                           "\"CVSS:3.1/x\"}],\"affected\":[{" PACKAGE
+	                           ",\"versions\":[\"1\"],\"ecosystem_specific\":7}]}",
+	                         &osv, &arena),
+	        REASON_USED);
+	assert_int_equal(a->n_severities, 2);
+	assert_true(str_eq(a->severities[0].type, STR("CVSS_V3")));
+	assert_true(str_eq(a->severities[1].type, STR("word")));
+	assert_int_equal(
+	        read_text("{\"id\":\"A-1\",\"database_specific\":{\"severity\":[\"HIGH\"]},"
+	                  "\"affected\":[{" PACKAGE ",\"versions\":[\"1\"],"
+	                  "\"database_specific\":{\"severity\":null}}]}",
+	                &osv, &arena),
+	        REASON_USED);
+	assert_int_equal(a->n_severities, 0);
+	arena_fini(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +284,8 @@ int main(void)
 		cmocka_unit_test(test_osv__uses_related_only_where_it_means_the_record_itself),
 		cmocka_unit_test(test_osv__has_limits),
 		cmocka_unit_test(test_osv__recognises_a_record_by_its_beginning),
+		cmocka_unit_test(
+		        test_osv__takes_the_words_of_publishers_as_severities_behind_the_vectors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
