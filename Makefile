@@ -53,8 +53,8 @@ static: deps-build
 	@ls -l build/static/src/cmd/sonde
 
 install: deps-build
-	scripts/build $(BUILD) --prefix "$(PREFIX)"
-	meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir "$(abspath $(DESTDIR))")
+	scripts/build build/install --prefix "$(PREFIX)" -Dbuildtype=release -Doptimization=2
+	meson install -C build/install --no-rebuild --strip $(if $(DESTDIR),--destdir "$(abspath $(DESTDIR))")
 
 clean:
 	rm -rf build
