@@ -22,6 +22,7 @@ struct found {
 	uint64_t bytes; /* of all files */
 	bool has_date;
 	struct stamp date; /* of the issue, for kinds of which only the newest counts */
+	bool is_ahead;     /* it had a date that cannot be: has_date is false */
 };
 
 /** The import of one source: what it reads, and what it tells. Owned by one thread. */
@@ -105,6 +106,9 @@ int feed_read_file(const char *path, struct buf *out, struct err *err);
  * Returns: 0; -errno
  */
 int feed_read_head(int fd, struct buf *out);
+
+/** Is an issue dated further ahead of the clock than time zones and clocks explain? */
+bool feed_is_ahead(struct stamp date, const struct import_listener *listener);
 
 /** A set of sources found. */
 struct found_list {

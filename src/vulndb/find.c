@@ -27,6 +27,8 @@
 #define DEPTH_MAX 32u
 #define FILES_MAX 4000000u
 #define LOOKS_MAX 16u /* JSON files of a folder that are looked into */
+#define IN_FUTURE "dated in the future: another issue is used"
+#define AHEAD_MAX_S ((int64_t)2 * 24 * 60 * 60)
 
 struct search {
 	struct found_list *found;
@@ -154,6 +156,20 @@ static struct found *add_source(struct search *search, const char *name, const s
 	return found;
 }
 
+bool feed_is_ahead(struct stamp date, const struct import_listener *listener)
+{
+	return listener && listener->now_at > 0 && date.at > listener->now_at + AHEAD_MAX_S;
+}
+
+/* A date that cannot be is none: believed, it would keep all later issues out for ever. */
+static void date_issue(struct search *search, const struct feed *feed,
+        const struct feed_sight *sight, struct found *issue)
+{
+	issue->has_date = feed->date(sight, &issue->date);
+	issue->is_ahead = issue->has_date && feed_is_ahead(issue->date, search->listener);
+	issue->has_date &= !issue->is_ahead;
+}
+
 /* Two issues of a feed: keep the newer, tell the older. An issue without a date is the oldest. */
 static int add_issue(struct search *search, struct found *old, struct found *issue,
         const char *path, uint64_t bytes)
@@ -161,14 +177,18 @@ static int add_issue(struct search *search, struct found *old, struct found *iss
 	bool is_newer =
 	        issue->has_date && (!old->has_date || stamp_cmp(issue->date, old->date) > 0);
 	if (!is_newer) {
-		ignore(search, path, "an older issue, or the same again: another is used");
+		ignore(search, path,
+		        issue->is_ahead ? IN_FUTURE
+		                        : "an older issue, or the same again: another is used");
 		return 0;
 	}
-	ignore(search, old->paths[0], "an older issue: a newer one is used");
+	ignore(search, old->paths[0],
+	        old->is_ahead ? IN_FUTURE : "an older issue: a newer one is used");
 	free(old->paths[0]);
 	old->n_paths = 0;
 	old->bytes = 0;
 	old->has_date = issue->has_date;
+	old->is_ahead = issue->is_ahead;
 	old->date = issue->date;
 	return add_path(search, old, path, bytes);
 }
@@ -179,7 +199,7 @@ static int add_file(struct search *search, const struct feed *feed, const char *
 	const char *path = sight->path.p;
 	struct found issue = { 0 };
 	if (feed->only_newest)
-		issue.has_date = feed->date(sight, &issue.date);
+		date_issue(search, feed, sight, &issue);
 	struct found *old = find_source(search->found, name);
 	if (old && feed->only_newest && old->feed == feed)
 		return add_issue(search, old, &issue, path, bytes);
@@ -191,6 +211,7 @@ static int add_file(struct search *search, const struct feed *feed, const char *
 	if (!found)
 		return out_of_memory(search);
 	found->has_date = issue.has_date;
+	found->is_ahead = issue.is_ahead;
 	found->date = issue.date;
 	return add_path(search, found, path, bytes);
 }

@@ -82,9 +82,11 @@ static void run_job(void *ctx, size_t i)
 	struct job *job = &run->jobs[at];
 	struct err err = { 0 };
 	int r = job->found->feed->import(job, &err);
-	if (r < 0)
+	if (r < 0) {
+		job->result.n_replaced = 0;
 		(void)snprintf(job->result.problem, sizeof(job->result.problem), "%s",
 		        err.text[0] ? err.text : "it cannot be imported");
+	}
 	job_advance(job, job->found->bytes);
 	(void)pthread_mutex_lock(&run->lock);
 	run->results[at] = r;
@@ -104,26 +106,34 @@ static int by_size(const void *a, const void *b, void *ctx)
 }
 
 /* An issue older than the one in the store is told, and left. */
-static bool is_outdated(
-        int dir_fd, const struct found *found, const struct import_listener *listener)
+static bool is_outdated(const struct found *found, const struct feed_head *old,
+        const struct import_listener *listener)
 {
-	char name[FEED_FILE_NAME_SIZE], why[160];
-	struct feed_reader *reader = NULL;
+	char why[160];
 	struct stamp stored;
-	if (!found->feed->only_newest)
+	if (!found->feed->only_newest || !stamp_parse(str_from_c(old->newest), &stored) ||
+	        feed_is_ahead(stored, listener) ||
+	        (found->has_date && stamp_cmp(found->date, stored) >= 0))
 		return false;
-	feed_file_name(found->name, name);
-	if (feed_reader_open(dir_fd, name, &reader, NULL) < 0)
-		return false;
-	const char *newest = feed_reader_head(reader)->newest;
-	bool is_old = stamp_parse(str_from_c(newest), &stored) &&
-	              (!found->has_date || stamp_cmp(found->date, stored) < 0);
-	(void)snprintf(
-	        why, sizeof(why), "older than the issue of %s in the store, which stays", newest);
-	if (is_old && listener && listener->ignored)
+	(void)snprintf(why, sizeof(why),
+	        found->is_ahead ? "dated in the future: the issue of %s in the store stays"
+	                        : "older than the issue of %s in the store, which stays",
+	        old->newest);
+	if (listener && listener->ignored)
 		listener->ignored(listener->ctx, found->paths[0], why);
+	return true;
+}
+
+/* What the store has of a source; zeros when it has nothing, or nothing that can be read. */
+static void read_old_head(int dir_fd, const struct found *found, struct feed_head *ret)
+{
+	char name[FEED_FILE_NAME_SIZE];
+	struct feed_reader *reader = NULL;
+	*ret = (struct feed_head){ 0 };
+	feed_file_name(found->name, name);
+	if (feed_reader_open(dir_fd, name, &reader, NULL) == 0)
+		*ret = *feed_reader_head(reader);
 	feed_reader_close(reader);
-	return is_old;
 }
 
 static void run_fini(struct run *run)
@@ -151,7 +161,9 @@ static int run_init(struct run *run, const struct found_list *list, int dir_fd,
 		return err_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < list->n; i++) {
 		const struct found *found = &list->items[i];
-		if (is_outdated(dir_fd, found, listener)) {
+		struct feed_head old;
+		read_old_head(dir_fd, found, &old);
+		if (is_outdated(found, &old, listener)) {
 			++*ret_left;
 			continue;
 		}
@@ -159,9 +171,13 @@ static int run_init(struct run *run, const struct found_list *list, int dir_fd,
 		*job = (struct job){ .found = found,
 			.dir_fd = dir_fd,
 			.told = BUF(TOLD_MAX_BYTES),
+			.result = { .n_replaced = old.n_records },
 			.advance = on_advance,
 			.ctx = run };
 		(void)snprintf(job->result.source, sizeof(job->result.source), "%s", found->name);
+		if (found->is_ahead)
+			job_tell(job, str_basename(str_from_c(found->paths[0])),
+			        STR("dated in the future: used until there is another issue"));
 		run->all_bytes += found->bytes;
 		run->by_size[run->n] = run->n;
 		run->n++;

@@ -131,8 +131,10 @@ int vulndb_verify(const char *dir, void (*told)(void *ctx, const char *file, con
 struct import_result {
 	char source[128];
 	uint64_t n_records, by_reason[REASON_COUNT];
-	uint64_t n_bytes;  /* of text read, decompressed */
-	char problem[248]; /* why it could not be imported, and the old one stands; else empty */
+	uint64_t n_bytes;    /* of text read, decompressed */
+	uint64_t n_replaced; /* records of the file in the store that this import took the place of;
+	                        0 when there was none, and in a build */
+	char problem[248];   /* why it could not be imported, and the old one stands; else empty */
 };
 
 /** What an import tells while it works. Called from one thread at a time; any entry may be NULL. */
@@ -144,6 +146,9 @@ struct import_listener {
 	void (*ignored)(void *ctx, const char *path, const char *why);
 	void (*progress)(void *ctx, uint64_t done_bytes, uint64_t all_bytes);
 	void *ctx;
+	/** The clock, in seconds since 1970 UTC: an issue dated more than two days after it is not
+	 * taken for newer than another. 0: dates are believed. */
+	int64_t now_at;
 };
 
 /**

@@ -305,6 +305,8 @@ bool told_has(const struct buf *text, const char *part)
 void import_path(void **state, const char *path, struct told *told)
 {
 	struct err err = { 0 };
+	if (told)
+		told->done = 0;
 	if (feed_import(&path, 1, in_scratch(state, "store"), 2, told ? &told->listener : NULL,
 	            &err) < 0)
 		fail_msg("%s", err.text);

@@ -121,6 +121,54 @@ static void test_feed_kev__keeps_a_newer_issue_in_the_store(void **state)
 	told_fini(&told);
 }
 
+#define NOW_AT 1767225600 /* 2026-01-01 */
+
+/* One wrong date, believed, would keep every later issue out. */
+static void test_feed_kev__an_issue_dated_in_the_future_is_never_the_newer(void **state)
+{
+	struct told told;
+	told_init(&told);
+	told.listener.now_at = NOW_AT;
+	const char *future = put(state, "future/known_exploited_vulnerabilities.json",
+	        KEV("2099-01-01T00:00:00Z", ENTRY("CVE-2021-0001")));
+	import_path(state, future, &told);
+	assert_true(told_has(&told.records, "dated in the future: used until"));
+	import_path(state,
+	        put(state, "now/known_exploited_vulnerabilities.json",
+	                KEV("2026-01-02T00:00:00Z", ENTRY("CVE-2021-0002"))),
+	        &told);
+	assert_int_equal(told.last.by_reason[REASON_USED], 1);
+	assert_int_equal(told.last.n_replaced, 1);
+	assert_int_equal(told.ignored.n, 0);
+	import_path(state, future, &told);
+	assert_true(told_has(&told.ignored,
+	        "future/known_exploited_vulnerabilities.json: dated in the future: the issue of "
+	        "2026-01-02T00:00:00Z in the store stays"));
+	told_fini(&told);
+}
+
+static void test_feed_kev__takes_an_issue_before_one_dated_in_the_future(void **state)
+{
+	static const char *const folders[] = { "a/1", "a/2", "a/3" };
+	static const char *const texts[] = { KEV("2098-01-01T00:00:00Z", ENTRY("CVE-2021-0001")),
+		KEV("2025-01-01T00:00:00Z", ENTRY("CVE-2021-0002") "," ENTRY("CVE-2021-0003")),
+		KEV("2099-01-01T00:00:00Z", ENTRY("CVE-2021-0001")) };
+	struct told told;
+	told_init(&told);
+	told.listener.now_at = NOW_AT;
+	for (size_t i = 0; i < 3; i++) {
+		char name[100];
+		(void)snprintf(
+		        name, sizeof(name), "%s/known_exploited_vulnerabilities.json", folders[i]);
+		(void)put(state, name, texts[i]);
+	}
+	import_path(state, in_scratch(state, "a"), &told);
+	assert_true(told_has(&told.sources, "kev 2 used=2\n"));
+	assert_true(told_has(&told.ignored, "a/1/known_exploited_vulnerabilities.json: dated"));
+	assert_true(told_has(&told.ignored, "a/3/known_exploited_vulnerabilities.json: dated"));
+	told_fini(&told);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -136,6 +184,12 @@ int main(void)
 		        test_feed_kev__takes_the_newest_issue, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_feed_kev__keeps_a_newer_issue_in_the_store,
 		        scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(
+		        test_feed_kev__an_issue_dated_in_the_future_is_never_the_newer,
+		        scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(
+		        test_feed_kev__takes_an_issue_before_one_dated_in_the_future, scratch_setup,
+		        scratch_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

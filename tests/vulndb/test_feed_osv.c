@@ -151,6 +151,28 @@ static void test_feed_osv__names_whom_the_records_are_from(void **state)
 	vulndb_close(db);
 }
 
+/* Another folder of the same name takes the place of the first: a number tells. */
+static void test_feed_osv__tells_how_many_records_it_replaces(void **state)
+{
+	struct told told;
+	struct err err = { 0 };
+	told_init(&told);
+	write_zip(in_scratch(state, "a/osv/PyPI/all.zip"), "A-1.json", OSV_PLAIN("A-1", "a"),
+	        "A-2.json", OSV_PLAIN("A-2", "a"), NULL);
+	write_zip(in_scratch(state, "b/osv/PyPI/all.zip"), "A-3.json", OSV_PLAIN("A-3", "a"), NULL);
+	write_file(in_scratch(state, "c/osv/PyPI/all.zip"), STR("no zip"));
+	import_path(state, in_scratch(state, "a/osv"), &told);
+	assert_int_equal(told.last.n_replaced, 0);
+	import_path(state, in_scratch(state, "b/osv"), &told);
+	assert_int_equal(told.last.n_replaced, 2);
+	const char *path = in_scratch(state, "c/osv");
+	told.done = 0;
+	assert_int_equal(feed_import(&path, 1, in_scratch(state, "store"), 1, &told.listener, &err),
+	        -ERR_FORMAT);
+	assert_int_equal(told.last.n_replaced, 0);
+	told_fini(&told);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +191,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_feed_osv__only_unknown_dates_give_no_date,
 		        scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_feed_osv__names_whom_the_records_are_from,
+		        scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_feed_osv__tells_how_many_records_it_replaces,
 		        scratch_setup, scratch_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
