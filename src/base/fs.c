@@ -6,13 +6,15 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
 
 int fs_read(int dir_fd, const char *path, struct buf *out, struct err *err)
 {
-	autoclose int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* O_NONBLOCK: a FIFO in the place of a file must not hang us; it reads as empty. */
+	autoclose int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return err_set(err, -errno, "%s: cannot open: %s", path, strerror(errno));
 	for (;;) {
@@ -48,30 +50,61 @@ static int write_all(int fd, str bytes)
 	return 0;
 }
 
-static int write_and_rename(
-        int dir_fd, const char *temp, const char *name, str bytes, unsigned mode)
+/* A temporary name that nobody can have prepared: the folder may be another user's. */
+static int make_temp(int dir_fd, const char *name, unsigned mode, char ret_temp[NAME_MAX + 1])
 {
-	autoclose int fd = openat(
-	        dir_fd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
-	if (fd < 0)
+	for (int tries = 0; tries < 16; tries++) {
+		uint64_t random = 0;
+		if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+			return -errno;
+		int n = snprintf(ret_temp, NAME_MAX + 1, ".%.200s.%016llx.new", name,
+		        (unsigned long long)random);
+		if (n < 0 || n > NAME_MAX)
+			return -ENAMETOOLONG;
+		int fd = openat(dir_fd, ret_temp,
+		        O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
+		if (fd >= 0 || errno != EEXIST)
+			return fd >= 0 ? fd : -errno;
+	}
+	return -EEXIST;
+}
+
+/* Give the new file the mode and owner of the one it replaces. */
+static int keep_owner(int dir_fd, const char *name, int fd)
+{
+	struct stat st;
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (geteuid() == 0 && fchown(fd, st.st_uid, st.st_gid) < 0)
 		return -errno;
+	return fchmod(fd, st.st_mode & 0777) < 0 ? -errno : 0;
+}
+
+static int sync_folder(int dir_fd)
+{
+	autoclose int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+static int write_and_rename(int dir_fd, const char *name, str bytes, unsigned mode)
+{
+	char temp[NAME_MAX + 1];
+	autoclose int fd = make_temp(dir_fd, name, mode ? mode : 0644, temp);
+	if (fd < 0)
+		return fd;
 	int r = write_all(fd, bytes);
+	if (r == 0 && mode == 0)
+		r = keep_owner(dir_fd, name, fd);
 	if (r == 0 && (fsync(fd) < 0 || renameat(dir_fd, temp, dir_fd, name) < 0))
 		r = -errno;
 	if (r < 0)
 		(void)unlinkat(dir_fd, temp, 0);
-	else if (fsync(dir_fd) < 0)
-		r = -errno;
-	return r;
+	return r < 0 ? r : sync_folder(dir_fd);
 }
 
 int fs_replace(int dir_fd, const char *name, str bytes, unsigned mode, struct err *err)
 {
-	char temp[NAME_MAX + 1];
-	int n = snprintf(temp, sizeof(temp), ".%.200s.%ld.new", name, (long)getpid());
-	if (n < 0 || (size_t)n >= sizeof(temp))
-		return err_set(err, -ENAMETOOLONG, "%s: name too long", name);
-	int r = write_and_rename(dir_fd, temp, name, bytes, mode);
+	int r = write_and_rename(dir_fd, name, bytes, mode);
 	return r < 0 ? err_set(err, r, "%s: cannot write: %s", name, strerror(-r)) : 0;
 }
 

@@ -22,8 +22,9 @@ int fs_read(int dir_fd, const char *path, struct buf *out, struct err *err);
  * written beside it, synced, renamed, folder synced. On failure the old file stands and nothing is
  * left behind.
  *
- * In:      dir_fd, name  a file name inside dir_fd
- *          mode          permission bits of the new file
+ * In:      dir_fd, name  a file name inside dir_fd, which may be AT_FDCWD
+ *          mode          permission bits of the new file; 0: those, and the owner, of the file it
+ *                        replaces, else 0644
  * Returns: 0; -errno
  */
 int fs_replace(int dir_fd, const char *name, str bytes, unsigned mode, struct err *err);

@@ -41,6 +41,16 @@ int say_error(const char *what, const struct err *err);
 /** Say a usage error, with a pointer to the help of the command. Returns: EXIT_USAGE */
 int say_usage(const struct invocation *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/** Say something on standard error that must not be missed: also with --quiet. */
+void say_always(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/** Put text that may hold bytes from outside on standard output, so that a terminal obeys none of
+ * it. */
+void put_text(str text);
+
+/** The same, formatted; at most 1 MiB. */
+void put_result(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
 /** Say something on standard error, unless --quiet. */
 void say(const struct invocation *call, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

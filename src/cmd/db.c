@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/buf.h"
+
 const char *feeds_dir(struct settings *settings)
 {
 	return settings_path(settings, settings_data_dir(settings), "feeds");
@@ -28,14 +30,16 @@ static void on_source(void *ctx, const struct import_result *result)
 	talk->n_used += result->by_reason[REASON_USED];
 	if (settings_is_on(talk->call->settings, SET_QUIET))
 		return;
-	(void)printf("%s: %" PRIu64 " records, %" PRIu64 " used", result->source, result->n_records,
-	        result->by_reason[REASON_USED]);
+	autobuf text = BUF(4096);
+	buf_printf(&text, "%s: %" PRIu64 " records, %" PRIu64 " used", result->source,
+	        result->n_records, result->by_reason[REASON_USED]);
 	for (int i = REASON_USED + 1; i < REASON_COUNT; i++) {
 		if (result->by_reason[i] > 0)
-			(void)printf(", %" PRIu64 " %s", result->by_reason[i],
+			buf_printf(&text, ", %" PRIu64 " %s", result->by_reason[i],
 			        reason_name((enum reason)i));
 	}
-	(void)printf("\n");
+	buf_add_byte(&text, '\n');
+	put_text(buf_str(&text));
 }
 
 static void on_record(void *ctx, const char *source, const char *record, const char *what)
@@ -47,9 +51,13 @@ static void on_record(void *ctx, const char *source, const char *record, const c
 
 static void on_ignored(void *ctx, const char *path, const char *why)
 {
-	const struct import_talk *talk = ctx;
+	struct import_talk *talk = ctx;
+	talk->n_ignored++;
 	if (settings_is_on(talk->call->settings, SET_VERBOSE))
 		say(talk->call, "%s: ignored: %s", path, why);
+	else if (talk->n_ignored == 1)
+		(void)snprintf(
+		        talk->first_ignored, sizeof(talk->first_ignored), "%s: %s", path, why);
 }
 
 static void on_progress(void *ctx, uint64_t done_bytes, uint64_t all_bytes)
@@ -57,6 +65,15 @@ static void on_progress(void *ctx, uint64_t done_bytes, uint64_t all_bytes)
 	const struct import_talk *talk = ctx;
 	say_progress(talk->call, "%" PRIu64 " of %" PRIu64 " MB", done_bytes / 1000000,
 	        all_bytes / 1000000);
+}
+
+void end_import(const struct import_talk *talk)
+{
+	say(talk->call, "%" PRIu64 " sources, %" PRIu64 " records, %" PRIu64 " used",
+	        talk->n_sources, talk->n_records, talk->n_used);
+	if (talk->n_ignored > 0 && !settings_is_on(talk->call->settings, SET_VERBOSE))
+		say_always("sonde: %" PRIu64 " files were not taken, the first %s (-v lists them)",
+		        talk->n_ignored, talk->first_ignored);
 }
 
 struct import_listener import_talker(struct import_talk *talk)
@@ -108,8 +125,7 @@ static int db_import(const struct invocation *call)
 		(void)say_error("db import", &err);
 		return EXIT_BROKEN;
 	}
-	say(call, "%" PRIu64 " sources, %" PRIu64 " records, %" PRIu64 " used", talk.n_sources,
-	        talk.n_records, talk.n_used);
+	end_import(&talk);
 	int code = EXIT_GOOD;
 	if (settings_is_on(s, SET_DB))
 		code = db_build(call);
@@ -121,9 +137,9 @@ static int db_import(const struct invocation *call)
 static void on_verified(void *ctx, const char *file, const char *problem)
 {
 	if (problem)
-		(void)fprintf(stderr, "sonde: %s: %s\n", file, problem);
+		say_always("sonde: %s: %s", file, problem);
 	else if (!settings_is_on(((const struct invocation *)ctx)->settings, SET_QUIET))
-		(void)printf("%s: good\n", file);
+		put_result("%s: good\n", file);
 }
 
 static int db_verify(const struct invocation *call)

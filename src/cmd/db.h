@@ -11,12 +11,16 @@
 /** What a listener of an import needs, and what it counts. */
 struct import_talk {
 	const struct invocation *call;
-	uint64_t n_sources, n_problems, n_records, n_used;
+	uint64_t n_sources, n_problems, n_records, n_used, n_ignored;
+	char first_ignored[512];
 };
 
 /** A listener that prints a line per source and shows progress; --verbose tells each record that
  * was left out. */
 struct import_listener import_talker(struct import_talk *talk);
+
+/** Say what an import gave in all, and how many files it did not take. */
+void end_import(const struct import_talk *talk);
 
 /** The feed store below the data folder. Lives in the settings. */
 const char *feeds_dir(struct settings *settings);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "base/json.h"
-#include "base/text.h"
 #include "cmd/db.h"
 #include "model/ecosystem.h"
 
@@ -72,14 +71,17 @@ int db_status(const struct invocation *call)
 		return EXIT_GOOD;
 	}
 	const struct vulndb_source *sources = vulndb_sources(db, &n);
-	(void)printf("digest    " STR_FMT "\nbuilt at  " STR_FMT
-	             "\nsources   %zu\n\n%-40s %10s %10s  %s\n",
+	autobuf text = BUF((size_t)16 << 20);
+	buf_printf(&text,
+	        "digest    " STR_FMT "\nbuilt at  " STR_FMT
+	        "\nsources   %zu\n\n%-40s %10s %10s  %s\n",
 	        STR_ARG(vulndb_digest(db)), STR_ARG(vulndb_built_at(db)), n, "SOURCE", "RECORDS",
 	        "LEFT OUT", "NEWEST");
 	for (size_t i = 0; i < n; i++)
-		(void)printf("%-40.*s %10" PRIu64 " %10" PRIu64 "  " STR_FMT "\n",
+		buf_printf(&text, "%-40.*s %10" PRIu64 " %10" PRIu64 "  " STR_FMT "\n",
 		        STR_ARG(sources[i].name), sources[i].n_records, sources[i].n_left_out,
 		        STR_ARG(sources[i].newest));
+	put_text(buf_str(&text));
 	vulndb_close(db);
 	return EXIT_GOOD;
 }
@@ -210,7 +212,6 @@ int db_show(const struct invocation *call)
 	struct arena arena = ARENA(ANSWER_BYTES);
 	str what = str_from_c(call->settings->rest[1]);
 	autobuf text = BUF(ANSWER_BYTES);
-	autobuf shown = BUF(ANSWER_BYTES);
 	size_t found = 0;
 	if (open_db(call, &db) < 0)
 		return EXIT_BROKEN;
@@ -219,8 +220,7 @@ int db_show(const struct invocation *call)
 		r = show_package(&text, db, what, &arena, &found, &err);
 	arena_fini(&arena);
 	vulndb_close(db);
-	text_escape_lines(&shown, buf_str(&text));
-	(void)fwrite(shown.p, 1, shown.n, stdout);
+	put_text(buf_str(&text));
 	if (r < 0) {
 		(void)say_error("db show", &err);
 		return EXIT_BROKEN;

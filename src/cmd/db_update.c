@@ -179,6 +179,7 @@ static int import_and_build(struct updating *u)
 		(void)say_error("db update", &err);
 		return EXIT_BROKEN;
 	}
+	end_import(&talk);
 	int code = db_build(u->call);
 	return code == EXIT_GOOD && talk.n_problems > 0 ? EXIT_BROKEN : code;
 }

@@ -2,6 +2,9 @@
 /* The program `sonde`: picks the command by its word and hands it its settings. */
 #include "cmd/cmd.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 
 static int (*const functions[COMMAND_COUNT])(struct invocation *) = {
@@ -40,7 +43,18 @@ static int run(enum command_id id, int n, char **args)
 	return code;
 }
 
-int main(int argc, char **argv)
+/* Standard descriptors that were closed would be given to the next file opened, and talk would end
+ * up in it. They are filled for reading only: a result that cannot be written is an error. */
+static bool has_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+			return false;
+	}
+	return true;
+}
+
+static int choose(int argc, char **argv)
 {
 	str word = str_from_c(argc > 1 ? argv[1] : "");
 	if (word.n == 0 || str_eq(word, STR("--help")) || str_eq(word, STR("-h"))) {
@@ -53,8 +67,21 @@ int main(int argc, char **argv)
 	}
 	enum command_id id = find_command(word);
 	if (id == COMMAND_COUNT) {
-		(void)fprintf(stderr, "sonde: no such command; 'sonde --help' lists them\n");
+		say_always("sonde: %s: no such command; 'sonde --help' lists them", argv[1]);
 		return EXIT_USAGE;
 	}
 	return run(id, argc - 2, argv + 2);
+}
+
+int main(int argc, char **argv)
+{
+	if (!has_standard_descriptors())
+		return EXIT_BROKEN;
+	(void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error like a full disk */
+	int code = choose(argc, argv);
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	struct err err = { .code = -EIO };
+	(void)err_set(&err, -EIO, "cannot write to standard output");
+	return say_error(NULL, &err);
 }

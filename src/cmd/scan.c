@@ -70,13 +70,34 @@ static int absolute_roots(struct settings *s, const char **ret, struct err *err)
 		if (!here)
 			return err_set(err, -EINVAL, "%s: a ROOT inside --root must begin with '/'",
 			        ret[i]);
+		autofree char *here_path = getcwd(NULL, 0);
 		autofree char *path = realpath(ret[i], NULL);
 		str copy;
-		if (!path)
-			return err_set(err, -errno, "%s: %s", ret[i], strerror(errno));
-		if (arena_copy(&s->arena, str_from_c(path), &copy) < 0)
+		if (!path && !here_path)
+			return err_set(err, -errno, "%s: the current folder is gone", ret[i]);
+		/* One that is not there goes on as written: the ledger tells it, the rest is
+		 * scanned. */
+		int r = path ? arena_copy(&s->arena, str_from_c(path), &copy)
+		             : arena_printf(&s->arena, &copy, "%s/%s", here_path, ret[i]);
+		if (r < 0)
 			return err_set(err, -ENOMEM, "out of memory");
 		ret[i] = copy.p;
+	}
+	return 0;
+}
+
+/* A pattern without '/' means that name anywhere: --exclude node_modules. */
+static int whole_patterns(struct settings *s, const char **ret, struct err *err)
+{
+	const struct setting_value *given = &s->values[SET_EXCLUDE];
+	for (size_t i = 0; i < given->n; i++) {
+		str pattern;
+		ret[i] = given->items[i];
+		if (strchr(ret[i], '/'))
+			continue;
+		if (arena_printf(&s->arena, &pattern, "*/%s", ret[i]) < 0)
+			return err_set(err, -ENOMEM, "out of memory");
+		ret[i] = pattern.p;
 	}
 	return 0;
 }
@@ -85,9 +106,13 @@ static int collect(struct scanning *scan, struct err *err)
 {
 	struct settings *s = scan->call->settings;
 	const char **roots = arena_alloc(&s->arena, s->n_rest + 1, sizeof(*roots));
-	if (!roots)
+	const char **excludes =
+	        arena_alloc(&s->arena, s->values[SET_EXCLUDE].n + 1, sizeof(*excludes));
+	if (!roots || !excludes)
 		return err_set(err, -ENOMEM, "out of memory");
 	int r = absolute_roots(s, roots, err);
+	if (r >= 0)
+		r = whole_patterns(s, excludes, err);
 	if (r < 0)
 		return r;
 	struct collect_options options = {
@@ -96,7 +121,7 @@ static int collect(struct scanning *scan, struct err *err)
 		.n_paths = s->n_rest,
 		.more_paths = s->values[SET_PATH].items,
 		.n_more_paths = s->values[SET_PATH].n,
-		.excludes = s->values[SET_EXCLUDE].items,
+		.excludes = excludes,
 		.n_excludes = s->values[SET_EXCLUDE].n,
 		.one_file_system = settings_is_on(s, SET_ONE_FILE_SYSTEM),
 		.n_threads = (unsigned)settings_number(s, SET_THREADS),
@@ -138,15 +163,16 @@ static int64_t days_of(int64_t y, unsigned m, unsigned d)
 	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
 }
 
-/* Age of an RFC 3339 date in whole days; < 0 when it is none. */
-static int64_t age_days(str date)
+/* Age of an RFC 3339 date in whole days, negative in the future. False when it is none. */
+static bool age_days(str date, int64_t *ret_days)
 {
 	uint64_t y, m, d;
 	if (date.n < 10 || !str_to_u64(str_head(date, 4), 9999, &y) ||
 	        !str_to_u64(str_head(str_skip(date, 5), 2), 12, &m) ||
 	        !str_to_u64(str_head(str_skip(date, 8), 2), 31, &d))
-		return -1;
-	return (int64_t)(time(NULL) / 86400) - days_of((int64_t)y, (unsigned)m, (unsigned)d);
+		return false;
+	*ret_days = (int64_t)(time(NULL) / 86400) - days_of((int64_t)y, (unsigned)m, (unsigned)d);
+	return true;
 }
 
 static bool has_os_packages(const struct inventory *inv)
@@ -183,17 +209,51 @@ static void remark_coverage(struct scanning *scan)
 		        STR_ARG(name), (unsigned long long)known);
 }
 
+/* The newest date of one kind of source, one day of clock error allowed; p NULL for none. */
+static str newest_of(const struct vulndb_source *sources, size_t n, str kind, bool *ret_future)
+{
+	str newest = { NULL, 0 };
+	for (size_t i = 0; i < n; i++) {
+		if (!str_eq(sources[i].kind, kind) || sources[i].newest.n == 0)
+			continue;
+		int64_t days = 0;
+		if (age_days(sources[i].newest, &days) && days < -1)
+			*ret_future = true;
+		else if (str_cmp(sources[i].newest, newest) > 0)
+			newest = sources[i].newest;
+	}
+	return newest;
+}
+
+/* Each kind of feed ages by itself: today's EPSS does not make old advisories new. */
 static void remark_age(struct scanning *scan)
 {
-	str date = vulndb_built_at(scan->db);
-	int64_t days = age_days(date);
-	if (days < 0)
-		remark(scan,
-		        "The vulnerability data carry no date: how old they are cannot be told.");
-	else if (days > STALE_DAYS)
-		remark(scan,
-		        "The vulnerability data are %lld days old (%.*s): run 'sonde db update'.",
-		        (long long)days, STR_ARG(str_head(date, 10)));
+	size_t n, n_feeds;
+	const struct vulndb_source *sources = vulndb_sources(scan->db, &n);
+	const struct feed_info *feeds = feed_all(&n_feeds);
+	for (size_t i = 0; i < n_feeds; i++) {
+		str kind = str_from_c(feeds[i].name);
+		bool has_future = false;
+		str newest = newest_of(sources, n, kind, &has_future);
+		int64_t days = 0;
+		bool is_there = false;
+		for (size_t k = 0; k < n; k++)
+			is_there |= str_eq(sources[k].kind, kind);
+		if (has_future)
+			remark(scan,
+			        "Data of the kind %s are dated in the future: is a clock wrong?",
+			        feeds[i].name);
+		if (is_there && !age_days(newest, &days) && !has_future)
+			remark(scan,
+			        "Data of the kind %s carry no date: how old they are cannot be "
+			        "told.",
+			        feeds[i].name);
+		else if (days > STALE_DAYS)
+			remark(scan,
+			        "Data of the kind %s are %lld days old (%.*s): run 'sonde db "
+			        "update'.",
+			        feeds[i].name, (long long)days, STR_ARG(str_head(newest, 10)));
+	}
 }
 
 static void remark_inventory(struct scanning *scan)

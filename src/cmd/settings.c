@@ -3,15 +3,21 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <ini.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fs.h"
 
 #define CONFIG_FILE "/etc/sonde/sonde.conf"
 
 /* Settings of one run are small: arguments, an environment, a file. */
 #define SETTINGS_BYTES ((size_t)16 << 20)
+
+/* Largest configuration file. */
+#define CONFIG_BYTES ((size_t)1 << 20)
 
 const struct setting setting_rows[SET_COUNT] = {
 #define SETTING(id, key, letter, kind, argument, range, standard, commands, sentence)              \
@@ -48,10 +54,18 @@ static bool is_choice(str choices, str word)
 {
 	str choice;
 	while (str_split_first(choices, '|', &choice, &choices)) {
-		if (str_eq(choice, word))
+		if (str_eq_nocase(choice, word))
 			return true;
 	}
-	return str_eq(choices, word);
+	return str_eq_nocase(choices, word);
+}
+
+/* Words are kept in lower case, however they are given: reports print HIGH. */
+static void lower(str copy)
+{
+	char *p = (char *)(uintptr_t)copy.p;
+	for (size_t i = 0; i < copy.n; i++)
+		p[i] = to_lower(p[i]);
 }
 
 static bool is_number_in(str range, str text)
@@ -118,17 +132,19 @@ static int set(struct settings *s, enum setting_id id, const char *origin, bool 
 		return err_set(err, -ENOMEM, "%s: too much configuration", origin);
 	if (n > 0)
 		memcpy(items, value->items, n * sizeof(*items));
+	if (setting_rows[id].kind == KIND_WORD)
+		lower(copy);
 	items[n] = copy.p;
 	*value = (struct setting_value){ .items = items, .n = n + 1, .origin = name };
 	return 0;
 }
 
 /* A list in the environment or a file is separated by ':'. */
-static int set_list(struct settings *s, enum setting_id id, const char *origin, const char *text,
-        struct err *err)
+static int set_list(struct settings *s, enum setting_id id, const char *origin, bool append,
+        const char *text, struct err *err)
 {
 	str rest = str_from_c(text), item, z;
-	bool more = rest.n > 0, first = true;
+	bool more = rest.n > 0;
 	int r = 0;
 	while (more && r >= 0) {
 		more = str_split_first(rest, ':', &item, &rest);
@@ -137,61 +153,66 @@ static int set_list(struct settings *s, enum setting_id id, const char *origin, 
 		if (arena_copy(&s->arena, item, &z) < 0)
 			return err_set(err, -ENOMEM, "%s: too much configuration", origin);
 		if (item.n > 0) {
-			r = set(s, id, origin, !first, z.p, err);
-			first = false;
+			r = set(s, id, origin, append, z.p, err);
+			append = true;
 		}
 	}
 	return r;
 }
 
-static int set_outside(struct settings *s, enum setting_id id, const char *origin, const char *text,
-        struct err *err)
+static int set_outside(struct settings *s, enum setting_id id, const char *origin, bool is_again,
+        const char *text, struct err *err)
 {
-	return setting_rows[id].kind == KIND_LIST ? set_list(s, id, origin, text, err)
-	                                          : set(s, id, origin, false, text, err);
+	if (setting_rows[id].kind == KIND_LIST)
+		return set_list(s, id, origin, is_again, text, err);
+	if (is_again)
+		return err_set(err, -EINVAL, "%s: %s is set twice", origin, setting_rows[id].key);
+	return set(s, id, origin, false, text, err);
 }
 
-struct ini_job {
-	struct settings *settings;
-	const char *file;
-	struct err *err;
-	int code;
-	unsigned n;
-};
-
-static int on_ini(void *user, const char *section, const char *name, const char *value)
+/* One line of a configuration file: "key = value", a comment, or nothing. A LIST that is given
+ * again grows. */
+static int read_line(struct settings *s, const char *file, unsigned number, str line,
+        bool seen[SET_COUNT], struct err *err)
 {
-	struct ini_job *job = user;
-	char origin[320];
-	enum setting_id id = find_key(str_from_c(name));
-	if (job->code < 0)
+	autobuf origin = BUF(8192);
+	str key, value;
+	line = str_trim(line);
+	if (line.n == 0 || line.p[0] == '#' || line.p[0] == ';')
 		return 0;
-	(void)snprintf(origin, sizeof(origin), "%.255s: %.48s", job->file, name);
-	if (section[0] != '\0')
-		job->code = err_set(
-		        job->err, -EINVAL, "%s: sections ([%s]) are not known", job->file, section);
-	else if (id == SET_COUNT)
-		job->code = err_set(job->err, -EINVAL, "%s: no such setting", origin);
-	else
-		job->code = set_outside(job->settings, id, origin, value, job->err);
-	return job->code >= 0;
+	buf_printf(&origin, "%s:%u", file, number);
+	buf_add_byte(&origin, '\0');
+	if (buf_failed(&origin))
+		return err_set(err, -ENAMETOOLONG, "%.200s: the name is too long", file);
+	if (memchr(line.p, '\0', line.n) || !str_split_first(line, '=', &key, &value))
+		return err_set(err, -EINVAL, "%s: not a 'key = value' line", origin.p);
+	key = str_trim(key);
+	value = str_trim(value);
+	enum setting_id id = find_key(key);
+	if (id == SET_COUNT)
+		return err_set(err, -EINVAL, "%s: " STR_FMT ": no such setting", origin.p,
+		        STR_ARG(str_head(key, 64)));
+	if (arena_copy(&s->arena, value, &value) < 0)
+		return err_set(err, -ENOMEM, "%s: too much configuration", origin.p);
+	bool is_again = seen[id];
+	seen[id] = true;
+	return set_outside(s, id, origin.p, is_again, value.p, err);
 }
 
 static int read_file(struct settings *s, struct err *err)
 {
 	const char *named = getenv("SONDE_CONFIG");
 	const char *file = named && *named ? named : CONFIG_FILE;
-	FILE *f = fopen(file, "re");
-	if (!f && errno == ENOENT && !(named && *named))
+	autobuf text = BUF(CONFIG_BYTES);
+	bool seen[SET_COUNT] = { false };
+	unsigned number = 0;
+	int r = fs_read(AT_FDCWD, file, &text, err);
+	if (r == -ENOENT && !(named && *named))
 		return 0;
-	if (!f)
-		return err_set(err, -errno, "%s: cannot open: %s", file, strerror(errno));
-	struct ini_job job = { .settings = s, .file = file, .err = err };
-	int line = ini_parse_file(f, on_ini, &job);
-	(void)fclose(f);
-	if (job.code < 0)
-		return job.code;
-	return line != 0 ? err_set(err, -EINVAL, "%s:%d: not a 'key = value' line", file, line) : 0;
+	str rest = buf_str(&text), line;
+	while (r >= 0 && str_next_line(&rest, &line))
+		r = read_line(s, file, ++number, line, seen, err);
+	return r;
 }
 
 static int read_environment(struct settings *s, struct err *err)
@@ -204,7 +225,7 @@ static int read_environment(struct settings *s, struct err *err)
 			name[n++] = *p == '-' ? '_' : (char)(is_alpha(*p) ? *p & ~0x20 : *p);
 		const char *value = getenv(name);
 		if (value && *value)
-			r = set_outside(s, (enum setting_id)i, name, value, err);
+			r = set_outside(s, (enum setting_id)i, name, false, value, err);
 	}
 	return r;
 }

@@ -34,6 +34,39 @@ int say_error(const char *what, const struct err *err)
 	return err->code == -EINVAL ? EXIT_USAGE : EXIT_BROKEN;
 }
 
+void put_text(str text)
+{
+	autobuf shown = BUF((size_t)1 << 30);
+	text_escape_lines(&shown, text);
+	(void)fwrite(shown.p, 1, shown.n, stdout);
+}
+
+void put_result(const char *fmt, ...)
+{
+	autobuf text = BUF((size_t)1 << 20);
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	char *at = n < 0 ? NULL : buf_reserve(&text, (size_t)n + 1);
+	if (!at)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(at, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	put_text((str){ at, (size_t)n });
+}
+
+void say_always(const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	put_line(text);
+}
+
 int say_usage(const struct invocation *call, const char *fmt, ...)
 {
 	char text[1024] = "sonde: ";
@@ -143,14 +176,18 @@ int write_output(const struct settings *settings, str text, struct err *err)
 		return write_all(STDOUT_FILENO, "standard output", text, err);
 	if (is_special(path))
 		return write_special(path, text, err);
+	/* A link stays: what it means is replaced. */
+	autofree char *real = realpath(path, NULL);
+	if (real)
+		path = real;
 	str dir, name;
 	if (!str_split_last(str_from_c(path), '/', &dir, &name))
-		return fs_replace(AT_FDCWD, path, text, 0644, err);
+		return fs_replace(AT_FDCWD, path, text, 0, err);
 	autobuf folder = BUF(4096);
 	buf_add(&folder, dir.n > 0 ? dir : STR("/"));
 	buf_add_byte(&folder, '\0');
 	if (buf_failed(&folder) || name.n == 0)
 		return err_set(err, -EINVAL, "%s: not a file name", path);
 	autoclose int fd = fs_open_dir(folder.p, false, err);
-	return fd < 0 ? fd : fs_replace(fd, name.p, text, 0644, err);
+	return fd < 0 ? fd : fs_replace(fd, name.p, text, 0, err);
 }

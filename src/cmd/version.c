@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sonde version: the version engine on its own. */
-#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 
-#include "base/cleanup.h"
+#include "base/buf.h"
+#include "base/fs.h"
 #include "cmd/cmd.h"
 #include "version/check.h"
 
-/* Longest line of a table: two versions of the longest kind and more than room for an advisory's
- * range. */
-#define LINE_BYTES ((size_t)1 << 20)
+/* Largest table. */
+#define TABLE_BYTES ((size_t)256 << 20)
 
 static const struct scheme *find_scheme(const struct invocation *call, const char *name)
 {
@@ -39,27 +39,18 @@ struct tally {
 	unsigned long line, passed, failed;
 };
 
-static int check_file(const struct scheme *scheme, enum check_kind kind, FILE *f, const char *name,
-        struct tally *tally, struct err *err)
+static void check_lines(const struct scheme *scheme, enum check_kind kind, str text,
+        const char *name, struct tally *tally)
 {
-	autofree char *text = NULL;
-	size_t cap = 0;
-	for (ssize_t n; (n = getline(&text, &cap, f)) >= 0;) {
+	for (str line; str_next_line(&text, &line);) {
 		tally->line++;
-		if ((size_t)n > LINE_BYTES)
-			return err_set(err, -ERR_LIMIT, "%s:%lu: longer than %zu bytes", name,
-			        tally->line, LINE_BYTES);
-		str line = { text, (size_t)n };
-		if (str_has_suffix(line, STR("\n")))
-			line.n--;
 		struct err why = { 0 };
 		enum check_result result = check_line(scheme, kind, line, &why);
 		tally->passed += result == CHECK_PASS;
 		tally->failed += result == CHECK_FAIL;
 		if (result == CHECK_FAIL)
-			(void)fprintf(stderr, "%s:%lu: %s\n", name, tally->line, why.text);
+			say_always("%s:%lu: %s", name, tally->line, why.text);
 	}
-	return ferror(f) ? err_set(err, -EIO, "%s: cannot read", name) : 0;
 }
 
 static int check(const struct invocation *call)
@@ -75,12 +66,12 @@ static int check(const struct invocation *call)
 		(void)say_error(NULL, &err);
 		return EXIT_USAGE;
 	}
-	FILE *f = strcmp(args[2], "-") == 0 ? stdin : fopen(args[2], "re");
 	struct tally tally = { .line = 0 };
-	int r = f ? check_file(scheme, kind, f, args[2], &tally, &err)
-	          : err_set(&err, -errno, "%s: cannot open: %s", args[2], strerror(errno));
-	if (f && f != stdin)
-		(void)fclose(f);
+	autobuf text = BUF(TABLE_BYTES);
+	const char *path = strcmp(args[2], "-") == 0 ? "/dev/stdin" : args[2];
+	int r = fs_read(AT_FDCWD, path, &text, &err);
+	if (r >= 0)
+		check_lines(scheme, kind, buf_str(&text), args[2], &tally);
 	if (r < 0) {
 		(void)say_error(NULL, &err);
 		return EXIT_BROKEN;

@@ -19,8 +19,13 @@
 #include "inventory/inventory.h"
 #include "walk/walk.h"
 
-/* Memory for a whole inventory: 1 M packages of some 500 bytes, and the ledger. */
-#define INVENTORY_BYTES ((size_t)2 << 30)
+/* Memory for the packages of one inventory: 1 M of some 500 bytes. */
+#define INVENTORY_BYTES ((size_t)1 << 30)
+
+/* Memory for the ledger, which is bounded by LEDGER_MAX entries, and for the paths that OS packages
+ * own. */
+#define LEDGER_BYTES ((size_t)256 << 20)
+#define OWNERS_BYTES ((size_t)256 << 20)
 
 /* How often progress is told. */
 #define PROGRESS_MS 100
@@ -34,7 +39,9 @@ static const char *const deep_inspection_roots[] = { "/usr/lib", "/usr/lib64", "
  */
 struct collecting {
 	struct inventory *inventory;
+	struct arena owners_arena;
 	struct owners owners;
+	bool owners_full, is_full;
 	size_t cap_packages;
 	int64_t started_ms;
 	int tag_foreign; /* want()'s answer for another root's package database */
@@ -84,9 +91,9 @@ static int copy_package(
 	return 0;
 }
 
-static int on_package(void *ctx, const struct walk_file *file, const struct package *pkg)
+static int keep_package(
+        struct collecting *c, const struct walk_file *file, const struct package *pkg)
 {
-	struct collecting *c = ctx;
 	struct inventory *inv = c->inventory;
 	if (inv->n_packages == c->cap_packages) {
 		size_t cap = c->cap_packages ? c->cap_packages * 2 : 1024;
@@ -112,6 +119,18 @@ static int on_package(void *ctx, const struct walk_file *file, const struct pack
 	return r;
 }
 
+/* Past the memory of an inventory the scan ends with what it has: is_spent() looks at is_full. */
+static int on_package(void *ctx, const struct walk_file *file, const struct package *pkg)
+{
+	struct collecting *c = ctx;
+	if (c->is_full || keep_package(c, file, pkg) >= 0)
+		return 0;
+	c->is_full = true;
+	ledger_add(&c->inventory->ledger, SKIP_FAILURE, (str){ NULL, 0 },
+	        STR("more packages than memory allows: what follows was not looked at"));
+	return 0;
+}
+
 static int on_note(void *ctx, const struct walk_file *file, uint64_t where, str what)
 {
 	struct collecting *c = ctx;
@@ -130,9 +149,22 @@ static int on_left_out(void *ctx, const struct walk_file *file, str why)
 	return 0;
 }
 
+static void tell_owners_full(struct collecting *c)
+{
+	if (!c->owners_full)
+		ledger_add(&c->inventory->ledger, SKIP_FAILURE, (str){ NULL, 0 },
+		        STR("the package databases list more metadata files than memory allows: "
+		            "which packages own the rest is not known"));
+	c->owners_full = true;
+}
+
+/* Past its memory, ownership of the rest is not known: said once, and the scan goes on. */
 static int on_owned(void *ctx, str owner, str path)
 {
-	return owners_add(&((struct collecting *)ctx)->owners, owner, path);
+	struct collecting *c = ctx;
+	if (!c->owners_full && owners_add(&c->owners, owner, path) < 0)
+		tell_owners_full(c);
+	return 0;
 }
 
 static int on_done(void *ctx, const struct walk_file *file, int code, str sentence)
@@ -255,6 +287,8 @@ static bool is_spent(struct collecting *c, const struct collect_options *options
 		            "at"));
 		return true;
 	}
+	if (c->is_full)
+		return true; /* told when it became so */
 	if (options->max_packages > 0 && c->inventory->n_packages >= options->max_packages) {
 		ledger_add(ledger, SKIP_FAILURE, (str){ NULL, 0 },
 		        STR("the package limit (--max-packages) was reached: what follows was not "
@@ -340,9 +374,7 @@ static int run(
 	if (r >= 0) {
 		r = run_loop(c, options, walk, pool);
 		if (r < 0)
-			(void)err_set(err, r, "the scan ended early: %s",
-			        r == -ERR_LIMIT ? "more packages than memory allows"
-			                        : strerror(-r));
+			(void)err_set(err, r, "the scan ended early: %s", strerror(-r));
 		struct walk_stats stats = walk_stats(walk);
 		c->inventory->n_directories = stats.directories;
 		c->inventory->n_files = stats.files;
@@ -359,20 +391,21 @@ static int collect_from(
 	(void)reader_all(&n_readers);
 	struct collecting c = { .inventory = inv,
 		.started_ms = now_ms(),
-		.owners = { .arena = &inv->arena },
 		.tag_foreign = (int)n_readers,
-		.skip_arena = ARENA(INVENTORY_BYTES) };
+		.skip_arena = ARENA(LEDGER_BYTES) };
 	c.skips.arena = &c.skip_arena;
+	c.owners_arena = ARENA(OWNERS_BYTES);
+	c.owners.arena = &c.owners_arena;
 
 	int r = facts_read(root_fd, options->root, &inv->arena, &inv->ledger, &inv->host);
 	if (r >= 0)
 		r = run(&c, options, root_fd, err);
-	if (r >= 0)
-		r = owners_apply(&c.owners, root_fd, inv->packages, inv->n_packages);
+	if (r >= 0 &&
+	        owners_apply(&c.owners, root_fd, inv->packages, inv->n_packages, &inv->arena) < 0)
+		tell_owners_full(&c);
 	take_skips(&c);
 	arena_fini(&c.skip_arena);
-	if (r == -ERR_LIMIT && err && err->code == 0)
-		(void)err_set(err, r, "more packages than memory allows");
+	arena_fini(&c.owners_arena);
 	if (inv->n_packages > 0)
 		qsort(inv->packages, inv->n_packages, sizeof(*inv->packages), order_packages);
 	ledger_sort(&inv->ledger);
@@ -382,8 +415,9 @@ static int collect_from(
 int collect_run(const struct collect_options *options, struct inventory *ret, struct err *err)
 {
 	int64_t started_ms = now_ms();
-	*ret = (struct inventory){ .arena = ARENA(INVENTORY_BYTES) };
-	ret->ledger.arena = &ret->arena;
+	*ret = (struct inventory){ .arena = ARENA(INVENTORY_BYTES),
+		.ledger_arena = ARENA(LEDGER_BYTES) };
+	ret->ledger.arena = &ret->ledger_arena;
 	autoclose int root_fd = open(options->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root_fd < 0)
 		return err_set(err, -errno, "%s: cannot open the root: %s", options->root,
@@ -398,5 +432,6 @@ void inventory_fini(struct inventory *inventory)
 	if (!inventory)
 		return;
 	arena_fini(&inventory->arena);
+	arena_fini(&inventory->ledger_arena);
 	*inventory = (struct inventory){ .n_packages = 0 };
 }

@@ -34,7 +34,8 @@ struct collect_options {
 
 /** One host's packages. Initialise with zero; release with inventory_fini(). */
 struct inventory {
-	struct arena arena; /* holds everything below */
+	struct arena arena;        /* holds what follows, but the ledger */
+	struct arena ledger_arena; /* full packages must not cost the words about it */
 	struct host host;
 	struct package *packages; /* sorted by package_order() */
 	size_t n_packages;

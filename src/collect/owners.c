@@ -19,6 +19,8 @@ int owners_add(struct owners *owners, str owner, str path)
 	}
 	struct owned_path *at = &owners->paths[owners->n];
 	const struct owned_path *before = owners->n > 0 ? at - 1 : NULL;
+	if (before && str_eq(before->owner, owner) && str_eq(before->path, path))
+		return 0;
 	if (before && str_eq(before->owner, owner))
 		at->owner = before->owner;
 	else if (arena_copy(owners->arena, owner, &at->owner) < 0)
@@ -54,8 +56,20 @@ static int index_files(const struct owners *owners, int root_fd, struct map *fil
 	return 0;
 }
 
-int owners_apply(
-        const struct owners *owners, int root_fd, struct package *packages, size_t n_packages)
+/* The name of an owner outlives the paths; packages of one owner that stand side by side share it.
+ */
+static int name_owner(
+        struct package *pkg, const struct package *before, str owner, struct arena *into)
+{
+	if (before && str_eq(before->owner, owner)) {
+		pkg->owner = before->owner;
+		return 0;
+	}
+	return arena_copy(into, owner, &pkg->owner);
+}
+
+int owners_apply(const struct owners *owners, int root_fd, struct package *packages,
+        size_t n_packages, struct arena *into)
 {
 	struct map files = MAP(owners->arena);
 	int r = index_files(owners, root_fd, &files);
@@ -65,7 +79,8 @@ int owners_apply(
 		struct file_key key = { packages[i].dev, packages[i].ino };
 		void **at = map_find(&files, key_of(&key));
 		if (at)
-			packages[i].owner = ((const struct owned_path *)*at)->owner;
+			r = name_owner(&packages[i], i > 0 ? &packages[i - 1] : NULL,
+			        ((const struct owned_path *)*at)->owner, into);
 	}
 	return r;
 }

@@ -32,7 +32,8 @@ int owners_add(struct owners *owners, str owner, str path);
  * that list one file: the first listed owns it.
  *
  * In:      root_fd  the scanned root
- * Returns: 0; -ERR_LIMIT when the arena is full
+ *          into     takes the owners' names
+ * Returns: 0; -ERR_LIMIT when an arena is full
  */
-int owners_apply(
-        const struct owners *owners, int root_fd, struct package *packages, size_t n_packages);
+int owners_apply(const struct owners *owners, int root_fd, struct package *packages,
+        size_t n_packages, struct arena *into);

@@ -292,14 +292,17 @@ static int serve(struct pool *pool, struct worker *worker)
 
 	struct cursor cursor = CURSOR(buf_str(&pool->packet));
 	switch (cursor_u8(&cursor)) {
-	case WIRE_ASK: r = answer(worker, &cursor); break;
+	case WIRE_ASK:
+		if (answer(worker, &cursor) < 0)
+			return worker_lost(pool, worker, "could not be answered");
+		break;
 	case WIRE_RESULTS: r = take_results(pool, worker, &cursor); break;
 	case WIRE_DONE: r = take_done(pool, worker, &cursor); break;
 	default: r = -EPROTO; break;
 	}
 	if (r == -EPROTO)
 		return worker_lost(pool, worker, "broke the protocol");
-	return r == -EPIPE ? worker_lost(pool, worker, NULL) : r;
+	return r;
 }
 
 static int drop_silent(struct pool *pool)
