@@ -10,10 +10,14 @@
 
 #include "version/version.h"
 
+/* How often a fix may itself be affected by another record of the finding. */
+#define FIX_STEPS_MAX 64
+
 struct claim {
 	size_t package;
 	str name;
 	const struct hit *hit;
+	size_t reason; /* index in the finding's reasons */
 };
 
 struct claims {
@@ -91,16 +95,16 @@ static bool is_same_reason(const struct finding_reason *a, const struct finding_
 	       str_eq(a->comparison, b->comparison);
 }
 
-static int set_reasons(
-        struct grouping *g, const struct claim *claims, size_t n, struct finding *finding)
+static int set_reasons(struct grouping *g, struct claim *claims, size_t n,
+        struct finding_reason *reasons, struct finding *finding)
 {
-	struct finding_reason *reasons = arena_alloc(&g->result->arena, n, sizeof(*reasons));
 	size_t n_reasons = 0;
-	if (!reasons)
-		return -ERR_LIMIT;
 	for (size_t i = 0; i < n; i++) {
 		struct finding_reason reason = claims[i].hit->reason;
-		if (n_reasons > 0 && is_same_reason(&reasons[n_reasons - 1], &reason))
+		bool is_new = n_reasons == 0 || !is_same_reason(&reasons[n_reasons - 1], &reason);
+		n_reasons += is_new;
+		claims[i].reason = n_reasons - 1;
+		if (!is_new)
 			continue;
 		str *texts[] = { &reason.advisory, &reason.source, &reason.ecosystem,
 			&reason.package, &reason.range, &reason.comparison, &reason.fixed_in };
@@ -108,7 +112,7 @@ static int set_reasons(
 			if (share(g, texts[k]) < 0)
 				return -ERR_LIMIT;
 		}
-		reasons[n_reasons++] = reason;
+		reasons[n_reasons - 1] = reason;
 	}
 	finding->reasons = reasons;
 	finding->n_reasons = n_reasons;
@@ -116,20 +120,66 @@ static int set_reasons(
 	return 0;
 }
 
-/* The highest fix ends every reason that has one. */
-static void set_fix(const struct claim *claims, struct finding *finding)
+/* Empty when no reason knows one. */
+static str highest_fix(const char *scheme_name, const struct finding *finding)
 {
-	const struct scheme *scheme = scheme_find(str_from_c(claims[0].hit->scheme));
-	finding->fix_state = FIX_NONE;
+	const struct scheme *scheme = scheme_find(str_from_c(scheme_name));
+	str highest = { NULL, 0 };
 	for (size_t i = 0; i < finding->n_reasons; i++) {
 		str fix = finding->reasons[i].fixed_in;
-		if (fix.n == 0)
-			continue;
-		if (!finding->fixed_in.p || !scheme ||
-		        version_compare(scheme, fix, finding->fixed_in) == ORDER_GREATER)
-			finding->fixed_in = fix;
-		finding->fix_state = FIX_AVAILABLE;
+		if (fix.n > 0 && (!highest.p || !scheme ||
+		                         version_compare(scheme, fix, highest) == ORDER_GREATER))
+			highest = fix;
 	}
+	return highest;
+}
+
+/* Would the fix leave this hit open? Returns: 1, and then the hit's own fix of that; 0; -ERR_LIMIT
+ */
+static int outlives(struct grouping *g, const struct hit *hit, str fix, str *ret_next)
+{
+	struct verdict_detail detail;
+	if (match_judge(hit->scheme, &hit->outlook, fix, g->scratch, &detail) != VERDICT_YES)
+		return 0;
+	if (detail.range.n == 0)
+		return -ERR_LIMIT;
+	*ret_next = detail.fixed_in;
+	return 1;
+}
+
+/*
+ * The highest fix of the reasons may itself lie in a range of one of them. When that range knows
+ * its own fix, that is the next candidate; when it knows none, the fix is partial: "affected from 0
+ * on" without an end speaks against any upgrade. A list of versions speaks for those in it alone.
+ */
+static int set_fix(struct grouping *g, const struct claim *claims, size_t n,
+        struct finding_reason *reasons, struct finding *finding)
+{
+	str fix = highest_fix(claims[0].hit->scheme, finding), next = fix;
+	size_t n_open = 0;
+	finding->fix_state = FIX_NONE;
+	for (int step = 0; next.n > 0 && step < FIX_STEPS_MAX; step++) {
+		fix = next;
+		next = (str){ NULL, 0 };
+		n_open = 0;
+		for (size_t i = 0; i < n; i++)
+			reasons[claims[i].reason].affects_fix = false;
+		for (size_t i = 0; n > 1 && i < n; i++) {
+			str other;
+			int r = outlives(g, claims[i].hit, fix, &other);
+			if (r < 0)
+				return r;
+			n_open += r == 1;
+			reasons[claims[i].reason].affects_fix |= r == 1;
+			if (r == 1 && other.n > 0)
+				next = other;
+		}
+	}
+	if (fix.n == 0)
+		return 0;
+	finding->fixed_in = fix;
+	finding->fix_state = n_open == 0 ? FIX_AVAILABLE : FIX_PARTIAL;
+	return share(g, &finding->fixed_in);
 }
 
 static int by_text(const void *left, const void *right)
@@ -238,8 +288,8 @@ static const struct record **list_records(struct grouping *g, const struct claim
 }
 
 /* One finding of the claims that stand together. */
-static int make_finding(struct grouping *g, const struct claim *claims, size_t n,
-        struct finding *finding, struct err *err)
+static int make_finding(struct grouping *g, struct claim *claims, size_t n, struct finding *finding,
+        struct err *err)
 {
 	const struct vulnerability *v;
 	size_t n_hits, n_records;
@@ -247,6 +297,7 @@ static int make_finding(struct grouping *g, const struct claim *claims, size_t n
 	if (r < 0)
 		return r;
 
+	struct finding_reason *reasons = arena_alloc(&g->result->arena, n, sizeof(*reasons));
 	const struct record **records = list_records(g, claims, n, v, &n_hits, &n_records);
 	*finding = (struct finding){
 		.id = claims[0].name,
@@ -254,13 +305,14 @@ static int make_finding(struct grouping *g, const struct claim *claims, size_t n
 		.epss = v->epss,
 		.is_kev = v->is_kev,
 	};
-	if (!records || share(g, &finding->id) < 0 || set_reasons(g, claims, n, finding) < 0 ||
+	if (!records || !reasons || share(g, &finding->id) < 0 ||
+	        set_reasons(g, claims, n, reasons, finding) < 0 ||
+	        set_fix(g, claims, n, reasons, finding) < 0 ||
 	        set_aliases(g, records, n_hits, finding) < 0 ||
 	        set_rating(g, records, n_records, n_hits, finding) < 0 ||
 	        owners_sentence(g->owners, finding->pkg, &finding->suppressed) < 0 ||
 	        share(g, &finding->suppressed) < 0)
 		return full(err);
-	set_fix(claims, finding);
 	return 0;
 }
 

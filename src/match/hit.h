@@ -13,7 +13,9 @@ struct hit {
 	size_t package; /* index */
 	const char *scheme;
 	struct record *record;
-	struct finding_reason reason; /* the result's arena */
+	struct finding_reason reason;
+	/* What the entry says of other versions: its ranges, and its list when that decided. */
+	struct advisory_affected outlook;
 };
 
 /** A growing list in an arena. */

@@ -63,6 +63,47 @@ static void tell_unknown(struct matcher *m, const struct question *question,
 		ledger_add(m->ledger, SKIP_DAMAGE, pkg->path, (str){ text, (size_t)n });
 }
 
+/* Returns: 0; -ERR_LIMIT */
+static int keep_ranges(struct arena *arena, const struct advisory_affected *affected,
+        struct advisory_affected *outlook)
+{
+	struct advisory_range *ranges = arena_alloc(arena, affected->n_ranges, sizeof(*ranges));
+	if (!ranges)
+		return -ERR_LIMIT;
+	for (size_t i = 0; i < affected->n_ranges; i++) {
+		size_t n = affected->ranges[i].n_events;
+		struct advisory_event *events = arena_alloc(arena, n, sizeof(*events));
+		if (!events)
+			return -ERR_LIMIT;
+		for (size_t k = 0; k < n; k++) {
+			events[k] = affected->ranges[i].events[k];
+			if (arena_copy(arena, events[k].version, &events[k].version) < 0)
+				return -ERR_LIMIT;
+		}
+		ranges[i] = affected->ranges[i];
+		ranges[i].events = events;
+	}
+	outlook->ranges = ranges;
+	outlook->n_ranges = affected->n_ranges;
+	return 0;
+}
+
+/* A list is long and mostly repeats the ranges, so that it is kept only when it decided. */
+static int keep_versions(struct arena *arena, const struct advisory_affected *affected,
+        struct advisory_affected *outlook)
+{
+	str *versions = arena_alloc(arena, affected->n_versions, sizeof(*versions));
+	if (!versions)
+		return -ERR_LIMIT;
+	for (size_t i = 0; i < affected->n_versions; i++) {
+		if (arena_copy(arena, affected->versions[i], &versions[i]) < 0)
+			return -ERR_LIMIT;
+	}
+	outlook->versions = versions;
+	outlook->n_versions = affected->n_versions;
+	return 0;
+}
+
 static int add_hit(struct matcher *m, const struct question *question,
         const struct advisory_affected *affected, const struct verdict_detail *detail)
 {
@@ -89,6 +130,9 @@ static int add_hit(struct matcher *m, const struct question *question,
 		},
 	};
 	if (detail->range.n == 0 || detail->comparison.n == 0 ||
+	        keep_ranges(m->scratch, affected, &hit.outlook) < 0 ||
+	        (str_has_prefix(detail->range, STR("= ")) &&
+	                keep_versions(m->scratch, affected, &hit.outlook) < 0) ||
 	        arena_copy(m->scratch, affected->ecosystem, &hit.reason.ecosystem) < 0 ||
 	        arena_copy(m->scratch, affected->package, &hit.reason.package) < 0 ||
 	        hits_add(&m->hits, &hit) < 0)

@@ -44,5 +44,10 @@ enum severity severity_of_score(double score)
 
 const char *fix_state_name(enum fix_state state)
 {
-	return state == FIX_AVAILABLE ? "fixed" : "affected";
+	switch (state) {
+	case FIX_AVAILABLE: return "fixed";
+	case FIX_PARTIAL: return "partial";
+	case FIX_NONE: break;
+	}
+	return "affected";
 }

@@ -20,7 +20,8 @@ enum severity {
 
 /** What the sources say about a fix. */
 enum fix_state {
-	FIX_AVAILABLE, /* fixed_in names a version */
+	FIX_AVAILABLE, /* fixed_in names a version that ends every reason */
+	FIX_PARTIAL,   /* fixed_in names a version that a reason still calls affected */
 	FIX_NONE,      /* affected, no fixed version known */
 };
 
@@ -34,13 +35,14 @@ struct cvss_rating {
 
 /** One advisory that says the package is affected: the evidence of a finding. */
 struct finding_reason {
-	str advisory;   /* record id: "GHSA-fpfv-jqm9-f5jm" */
-	str source;     /* data source: "osv/PyPI" */
-	str ecosystem;  /* as the record names it: "PyPI", "Debian:12" */
-	str package;    /* as the record names it */
-	str range;      /* ">= 0, < 1.22" */
-	str comparison; /* "1.21.3 < 1.22 (pep440)" */
-	str fixed_in;   /* empty for none */
+	str advisory;     /* record id: "GHSA-fpfv-jqm9-f5jm" */
+	str source;       /* data source: "osv/PyPI" */
+	str ecosystem;    /* as the record names it: "PyPI", "Debian:12" */
+	str package;      /* as the record names it */
+	str range;        /* ">= 0, < 1.22" */
+	str comparison;   /* "1.21.3 < 1.22 (pep440)" */
+	str fixed_in;     /* empty for none */
+	bool affects_fix; /* calls the finding's fixed_in affected, too */
 };
 
 /** One finding. Strings and arrays live in the match result's arena. */
@@ -48,7 +50,7 @@ struct finding {
 	str id; /* CVE where there is one, else the record's own id */
 	str title;
 	const struct package *pkg;
-	str fixed_in; /* the version that ends every reason; p NULL for none */
+	str fixed_in; /* the highest fix of the reasons; p NULL for none */
 	enum fix_state fix_state;
 	enum severity severity;
 	double score; /* base score that decided the severity; < 0 for none */
@@ -73,5 +75,5 @@ bool severity_parse(str word, enum severity *ret);
 /** The word of a base score as Inspector maps it: 0, 0.1, 4.0, 7.0 and 9.0 begin a class. */
 enum severity severity_of_score(double score);
 
-/** "fixed" or "affected"; static. */
+/** "fixed", "partial" or "affected"; static. */
 const char *fix_state_name(enum fix_state state);

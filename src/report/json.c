@@ -217,6 +217,8 @@ static void write_why(struct json_writer *w, const struct finding *f)
 		member_str(w, "range", reason->range);
 		member_str(w, "comparison", reason->comparison);
 		member_or_null(w, "fixed_in", reason->fixed_in);
+		json_write_key(w, "affects_fix");
+		json_write_bool(w, reason->affects_fix);
 		json_write_object_end(w);
 	}
 	json_write_array_end(w);

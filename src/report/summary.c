@@ -25,11 +25,12 @@ static void add_count(struct buf *out, uint64_t n, const char *one, const char *
 static void write_findings(
         const struct report *report, const struct report_style *style, struct buf *out)
 {
-	size_t n_of[SEVERITY_CRITICAL + 1] = { 0 }, n_fixed = 0, n_kev = 0;
+	size_t n_of[SEVERITY_CRITICAL + 1] = { 0 }, n_fixed = 0, n_partial = 0, n_kev = 0;
 	for (size_t i = 0; i < report->n_findings; i++) {
 		const struct finding *f = &report->findings[i];
 		n_of[f->severity]++;
 		n_fixed += f->fix_state == FIX_AVAILABLE;
+		n_partial += f->fix_state == FIX_PARTIAL;
 		n_kev += f->is_kev;
 	}
 	begin(out, style, "Findings");
@@ -50,8 +51,12 @@ static void write_findings(
 	buf_add_byte(out, '\n');
 	if (report->n_findings > 0) {
 		begin(out, style, "");
-		buf_printf(out, "%zu with a fix, %zu known to be exploited (KEV)", n_fixed, n_kev);
-		buf_add(out, style->only_fixed ? STR("; those without a fix are left out\n")
+		buf_printf(out, "%zu with a fix, ", n_fixed);
+		if (n_partial > 0)
+			buf_printf(out, "%zu with one that some advisories call affected too, ",
+			        n_partial);
+		buf_printf(out, "%zu known to be exploited (KEV)", n_kev);
+		buf_add(out, style->only_fixed ? STR("; those that no version ends are left out\n")
 		                               : STR("\n"));
 	}
 	if (report->n_suppressed == 0)

@@ -79,14 +79,16 @@ static int write_findings(const struct report *report, const struct report_style
 	int r = sorted ? sheet_new(arena, columns, N, N, report->n_findings, &sheet) : -ERR_LIMIT;
 	for (size_t i = 0; r == 0 && i < report->n_findings; i++) {
 		const struct finding *f = sorted[i];
-		str epss = { NULL, 0 };
+		str epss = { NULL, 0 }, fix = f->fixed_in;
 		r = percent(arena, f->epss, &epss);
+		if (r == 0 && f->fix_state == FIX_PARTIAL)
+			r = arena_printf(arena, &fix, STR_FMT " (partial)", STR_ARG(f->fixed_in));
 		const struct cell cells[N] = {
 			{ str_from_c(severity_name(f->severity)), severity_colour(f->severity) },
 			{ f->id, NULL },
 			{ f->pkg->name, NULL },
 			{ f->pkg->version, NULL },
-			{ f->fixed_in, NULL },
+			{ fix, NULL },
 			{ epss, NULL },
 			{ f->is_kev ? STR("yes") : STR(""), f->is_kev ? "\033[1;31m" : NULL },
 		};

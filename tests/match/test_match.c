@@ -329,6 +329,87 @@ static void add_rated(struct scene *scene)
 	        affects("PyPI", "thing", "9"));
 }
 
+/* One CVE told by two records: one from 0 to `fix`, the other as given. */
+static const struct finding *find_by_two(
+        struct scene *scene, const char *fix, const char *other_members, const char *version)
+{
+	char other[512];
+	snprintf(other, sizeof(other),
+	        "{\"package\":{\"ecosystem\":\"npm\",\"name\":\"lodash\"},%s}", other_members);
+	add(scene, "npm", "GHSA-aaaa-aaaa-aaaa", "\"aliases\":[\"CVE-2020-1001\"],",
+	        affects("npm", "lodash", fix));
+	add(scene, "npm", "GHSA-bbbb-bbbb-bbbb", "\"aliases\":[\"CVE-2020-1001\"],", other);
+	struct package pkg = { .type = STR("npm"),
+		.name = STR("lodash"),
+		.version = str_from_c(version),
+		.path = STR("/srv/package.json") };
+	match(scene, &pkg, 1);
+	assert_int_equal(scene->result.n_findings, 1);
+	assert_int_equal(scene->result.findings[0].n_reasons, 2);
+	return &scene->result.findings[0];
+}
+
+#define SPAN(events) "\"ranges\":[{\"type\":\"SEMVER\",\"events\":[" events "]}]"
+#define ZERO "{\"introduced\":\"0\"}"
+
+static void test_match__calls_a_fix_partial_that_a_range_without_end_covers(void **state)
+{
+	const struct finding *found = find_by_two(*state, "4.17.16", SPAN(ZERO), "4.17.15");
+	assert_str(found->fixed_in, "4.17.16");
+	assert_int_equal(found->fix_state, FIX_PARTIAL);
+	assert_false(found->reasons[0].affects_fix);
+	assert_true(found->reasons[1].affects_fix);
+}
+
+static void test_match__calls_a_fix_partial_that_is_not_after_the_last_affected(void **state)
+{
+	const struct finding *found = find_by_two(
+	        *state, "4.17.16", SPAN(ZERO ",{\"last_affected\":\"4.17.16\"}"), "4.17.15");
+	assert_int_equal(found->fix_state, FIX_PARTIAL);
+	assert_true(found->reasons[1].affects_fix);
+}
+
+static void test_match__calls_a_fix_whole_that_is_after_the_last_affected(void **state)
+{
+	const struct finding *found = find_by_two(
+	        *state, "4.17.16", SPAN(ZERO ",{\"last_affected\":\"4.17.15\"}"), "4.17.15");
+	assert_str(found->fixed_in, "4.17.16");
+	assert_int_equal(found->fix_state, FIX_AVAILABLE);
+}
+
+static void test_match__calls_a_fix_whole_that_is_behind_a_limit(void **state)
+{
+	const struct finding *found =
+	        find_by_two(*state, "4.17.16", SPAN(ZERO ",{\"limit\":\"4.17.16\"}"), "4.17.15");
+	assert_int_equal(found->fix_state, FIX_AVAILABLE);
+}
+
+static void test_match__takes_no_fix_away_for_a_list_of_versions(void **state)
+{
+	const struct finding *found =
+	        find_by_two(*state, "4.17.16", "\"versions\":[\"4.17.14\",\"4.17.15\"]", "4.17.15");
+	assert_str(found->fixed_in, "4.17.16");
+	assert_int_equal(found->fix_state, FIX_AVAILABLE);
+}
+
+static void test_match__calls_a_fix_partial_that_is_listed_as_affected(void **state)
+{
+	const struct finding *found =
+	        find_by_two(*state, "4.17.16", "\"versions\":[\"4.17.15\",\"4.17.16\"]", "4.17.15");
+	assert_int_equal(found->fix_state, FIX_PARTIAL);
+}
+
+static void test_match__goes_on_to_the_fix_of_what_came_back(void **state)
+{
+	const struct finding *found = find_by_two(*state, "1.9.0",
+	        SPAN(ZERO
+	                ",{\"fixed\":\"1.2.0\"},{\"introduced\":\"1.8.0\"},{\"fixed\":\"2.0.0\"}"),
+	        "1.0.0");
+	assert_str(found->fixed_in, "2.0.0");
+	assert_int_equal(found->fix_state, FIX_AVAILABLE);
+	assert_false(found->reasons[0].affects_fix || found->reasons[1].affects_fix);
+}
+
 static void test_match__rates_by_the_best_vector_there_is(void **state)
 {
 	struct scene *scene = *state;
@@ -613,6 +694,13 @@ int main(void)
 		TEST(test_match__asks_debian_by_source_and_almalinux_by_binary),
 		TEST(test_match__keeps_to_the_module_stream),
 		TEST(test_match__names_no_fix_when_there_is_none),
+		TEST(test_match__calls_a_fix_partial_that_a_range_without_end_covers),
+		TEST(test_match__calls_a_fix_partial_that_is_not_after_the_last_affected),
+		TEST(test_match__calls_a_fix_whole_that_is_after_the_last_affected),
+		TEST(test_match__calls_a_fix_whole_that_is_behind_a_limit),
+		TEST(test_match__takes_no_fix_away_for_a_list_of_versions),
+		TEST(test_match__calls_a_fix_partial_that_is_listed_as_affected),
+		TEST(test_match__goes_on_to_the_fix_of_what_came_back),
 		TEST(test_match__rates_by_the_best_vector_there_is),
 		TEST(test_match__prefers_what_is_said_of_one_cve_alone),
 		TEST(test_match__knows_what_is_exploited),

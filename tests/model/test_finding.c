@@ -59,6 +59,7 @@ static void test_finding__fix_states_have_words(void **state)
 {
 	(void)state;
 	assert_string_equal(fix_state_name(FIX_AVAILABLE), "fixed");
+	assert_string_equal(fix_state_name(FIX_PARTIAL), "partial");
 	assert_string_equal(fix_state_name(FIX_NONE), "affected");
 }
 

@@ -20,6 +20,7 @@ PACKAGE = {
 REASON = {
     "advisory": TEXT, "source": TEXT, "ecosystem": TEXT, "package": TEXT,
     "range": TEXT, "comparison": TEXT, "fixed_in": (TEXT, NONE),
+    "affects_fix": FLAG,
 }
 FINDING = {
     "id": TEXT, "aliases": [TEXT], "purl": TEXT, "name": TEXT, "version": TEXT,
@@ -97,8 +98,8 @@ def main(program):
         assert document["schema"] == "sonde.scan/1"
         for finding in document.get("findings", []) + document.get("suppressed", []):
             assert finding["severity"] in SEVERITIES
-            assert finding["fix_state"] in {"fixed", "affected"}
-            assert (finding["fixed_in"] is not None) == (finding["fix_state"] == "fixed")
+            assert finding["fix_state"] in {"fixed", "partial", "affected"}
+            assert (finding["fixed_in"] is not None) == (finding["fix_state"] != "affected")
         for package in document["packages"]:
             assert package["confidence"] in {"high", "medium", "low"}
             assert package["purl"].startswith("pkg:" + package["type"] + "/")

@@ -65,17 +65,17 @@ static const struct cvss_rating numpy_cvss[] = {
 
 static const struct finding_reason numpy_reasons[] = {
 	{ S("GHSA-fpfv-jqm9-f5jm"), S("osv/PyPI"), S("PyPI"), S("numpy"), S(">= 0, < 1.22"),
-	        S("1.21.3 < 1.22 (pep440)"), S("1.22") },
+	        S("1.21.3 < 1.22 (pep440)"), S("1.22"), false },
 };
 
 static const struct finding_reason lodash_reasons[] = {
 	{ S("GHSA-p6mc-m468-83gw"), S("osv/npm"), S("npm"), S("lodash"), S(">= 3.7.0, < 4.17.19"),
-	        S("4.17.15 < 4.17.19 (npm)"), S("4.17.19") },
+	        S("4.17.15 < 4.17.19 (npm)"), S("4.17.19"), false },
 };
 
 static const struct finding_reason openssl_reasons[] = {
 	{ S("DSA-0000-1"), S("osv/Debian"), S("Debian:12"), S("openssl"), S(">= 0"),
-	        S("3.0.11-1~deb12u1 >= 0 (deb)"), S("") },
+	        S("3.0.11-1~deb12u1 >= 0 (deb)"), S(""), false },
 };
 
 static const struct finding findings[] = {

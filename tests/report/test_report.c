@@ -132,6 +132,44 @@ static void test_report__many_reasons_are_counted_and_the_way_to_all_is_told(voi
 	assert_non_null(strstr(out.p, "and 4 more reasons; -v or --format json lists each path\n"));
 }
 
+/* A report in a format; NUL-terminated. */
+static const char *written(const char *format, const struct report *report, struct buf *out)
+{
+	struct report_style style = { 0 };
+	struct err err = { 0 };
+	assert_int_equal(
+	        report_format_find(str_from_c(format))->write(report, &style, out, &err), 0);
+	buf_add_byte(out, '\0');
+	return out->p;
+}
+
+static void test_report__a_partial_fix_is_told_apart_from_a_fix(void **state)
+{
+	(void)state;
+	struct finding finding = sample_report("scan")->findings[2];
+	struct finding_reason reason = finding.reasons[0];
+	reason.affects_fix = true;
+	finding.fix_state = FIX_PARTIAL;
+	finding.reasons = &reason;
+	struct report report = *sample_report("scan");
+	report.findings = &finding;
+	report.n_findings = 1;
+	autobuf table = BUF(1 << 20), json = BUF(1 << 20);
+	written("table", &report, &table);
+	assert_non_null(strstr(table.p, "  4.17.19 (partial)  "));
+	assert_non_null(strstr(table.p,
+	        " 0 with a fix, 1 with one that some advisories call affected too, 0 known"));
+	written("json", &report, &json);
+	assert_non_null(
+	        strstr(json.p, "\"fixed_in\": \"4.17.19\",\n      \"fix_state\": \"partial\""));
+	assert_non_null(strstr(json.p, "\"affects_fix\": true"));
+
+	autobuf whole = BUF(1 << 20);
+	written("table", sample_report("scan"), &whole);
+	assert_non_null(strstr(whole.p, " 2 with a fix, 2 known"));
+	assert_null(strstr(whole.p, "partial"));
+}
+
 static void test_report__a_full_buffer_is_a_limit(void **state)
 {
 	(void)state;
@@ -157,6 +195,9 @@ int main(void)
 		cmocka_unit_test(test_report__colour_is_only_where_it_is_asked_for),
 		cmocka_unit_test(test_report__without_a_terminal_every_finding_is_one_whole_line),
 		cmocka_unit_test(test_report__many_reasons_are_counted_and_the_way_to_all_is_told),
+		cmocka_unit_test(test_report__a_partial_fix_is_told_apart_from_a_fix),
+		cmocka_unit_test(
+		        test_report__a_host_without_pretty_name_is_named_by_id_and_version),
 		cmocka_unit_test(test_report__a_full_buffer_is_a_limit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
