@@ -199,7 +199,15 @@ static void write_host(
 {
 	const struct host *host = report->host;
 	begin(out, style, "Host");
-	text_escape(out, host->os_name.n > 0 ? host->os_name : STR("distribution unknown"));
+	if (host->os_name.n > 0) {
+		text_escape(out, host->os_name);
+	} else if (host->os_id.n > 0) {
+		text_escape(out, host->os_id);
+		buf_add(out, host->os_version.n > 0 ? STR(" ") : STR(""));
+		text_escape(out, host->os_version);
+	} else {
+		buf_add(out, STR("distribution unknown"));
+	}
 	buf_add(out, STR(", root "));
 	text_escape(out, host->root);
 	if (report->detection)

@@ -170,6 +170,23 @@ static void test_report__a_partial_fix_is_told_apart_from_a_fix(void **state)
 	assert_null(strstr(whole.p, "partial"));
 }
 
+static void test_report__a_host_without_pretty_name_is_named_by_id_and_version(void **state)
+{
+	(void)state;
+	struct host host = {
+		.root = STR("/"), .os_id = STR("al\033pine"), .os_version = STR("3.18")
+	};
+	struct report report = *sample_report("inventory");
+	report.host = &host;
+	autobuf both = BUF(1 << 20), rolling = BUF(1 << 20), unknown = BUF(1 << 20);
+	assert_non_null(strstr(written("table", &report, &both), "al\\033pine 3.18, root /"));
+	host.os_version = STR("");
+	assert_non_null(strstr(written("table", &report, &rolling), "al\\033pine, root /"));
+	host.os_id = STR("");
+	assert_non_null(
+	        strstr(written("table", &report, &unknown), "distribution unknown, root /"));
+}
+
 static void test_report__a_full_buffer_is_a_limit(void **state)
 {
 	(void)state;
