@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/buf.h"
 
@@ -38,6 +39,8 @@ static void on_source(void *ctx, const struct import_result *result)
 			buf_printf(&text, ", %" PRIu64 " %s", result->by_reason[i],
 			        reason_name((enum reason)i));
 	}
+	if (result->n_replaced > 0)
+		buf_printf(&text, "; in place of %" PRIu64 " records", result->n_replaced);
 	buf_add_byte(&text, '\n');
 	put_text(buf_str(&text));
 }
@@ -82,6 +85,7 @@ struct import_listener import_talker(struct import_talk *talk)
 		.record = on_record,
 		.ignored = on_ignored,
 		.progress = on_progress,
+		.now_at = time(NULL),
 		.ctx = talk };
 }
 

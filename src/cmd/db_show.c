@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sonde db status and sonde db show: what the database holds. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/cleanup.h"
 #include "base/json.h"
 #include "cmd/db.h"
+#include "collect/facts.h"
+#include "inventory/inventory.h"
 #include "model/ecosystem.h"
 
 /* Memory for what one question yields. */
@@ -157,16 +161,41 @@ static int show_id(struct buf *out, struct vulndb *db, str id, struct arena *are
 	return r;
 }
 
-/* "pkg:pypi/numpy@1.2?x=y" -> type and name, the version left out. */
-static bool split_purl(str purl, str *ret_type, str *ret_name)
+static int hex_digit(char c)
+{
+	c = to_lower(c);
+	return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Percent-decoding, in place of a copy. */
+static int decode(str text, struct arena *arena, str *ret)
+{
+	char *out = arena_alloc(arena, text.n + 1, 1);
+	size_t n = 0;
+	if (!out)
+		return -ERR_LIMIT;
+	for (size_t i = 0; i < text.n; i++) {
+		int high = i + 2 < text.n && text.p[i] == '%' ? hex_digit(text.p[i + 1]) : -1;
+		int low = high >= 0 ? hex_digit(text.p[i + 2]) : -1;
+		out[n++] = low >= 0 ? (char)(high * 16 + low) : text.p[i];
+		i += low >= 0 ? 2 : 0;
+	}
+	*ret = (str){ out, n };
+	return 0;
+}
+
+/* "pkg:npm/%40scope/name@1.2?x=y" -> type and name; the version is left out, and the namespace of
+ * OS packages. */
+static int split_purl(str purl, struct arena *arena, str *ret_type, str *ret_name)
 {
 	str rest = str_skip(purl, 4), tail;
 	if (!str_has_prefix(purl, STR("pkg:")) || !str_split_first(rest, '/', ret_type, &rest))
-		return false;
+		return 0;
 	(void)str_split_first(rest, '?', &rest, &tail);
 	(void)str_split_last(rest, '@', &rest, &tail);
-	*ret_name = rest;
-	return rest.n > 0;
+	if (str_eq(*ret_type, STR("deb")) || str_eq(*ret_type, STR("rpm")))
+		rest = str_basename(rest);
+	return decode(rest, arena, ret_name);
 }
 
 static int show_in(struct buf *out, struct vulndb *db, str ecosystem, const struct ecosystem *row,
@@ -188,20 +217,30 @@ static int show_in(struct buf *out, struct vulndb *db, str ecosystem, const stru
 	return r;
 }
 
+/* Languages by their readers; OS packages in the ecosystems that speak about this system. */
 static int show_package(struct buf *out, struct vulndb *db, str text, struct arena *arena,
         size_t *ret_found, struct err *err)
 {
-	static const char *const types[] = { "pypi", "npm" };
-	str type = { NULL, 0 }, name = text;
-	bool is_purl = split_purl(text, &type, &name);
-	int r = 0;
+	str type = { NULL, 0 }, name = text, os[ECOSYSTEM_HOST_MAX];
+	size_t n_readers;
+	const struct reader *const *readers = reader_all(&n_readers);
+	int r = split_purl(text, arena, &type, &name);
 	*ret_found = 0;
-	for (size_t i = 0; r >= 0 && i < sizeof(types) / sizeof(*types); i++) {
-		const struct ecosystem *row = ecosystem_of_type(str_from_c(types[i]));
-		if (row && (!is_purl || str_eq(type, str_from_c(types[i]))))
+	for (size_t i = 0; r >= 0 && i < n_readers; i++) {
+		str reads = str_from_c(readers[i]->name);
+		const struct ecosystem *row = ecosystem_of_type(reads);
+		if (!readers[i]->is_os && row && (!type.p || str_eq(type, reads)))
 			r = show_in(
 			        out, db, str_from_c(row->name), row, name, arena, ret_found, err);
 	}
+	struct host host = { .root = { NULL, 0 } };
+	struct ledger ledger = { .arena = arena };
+	autoclose int root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r >= 0 && root_fd >= 0)
+		r = facts_read(root_fd, "/", arena, &ledger, &host);
+	int n = r >= 0 ? ecosystem_of_host(&host, arena, os, ECOSYSTEM_HOST_MAX) : 0;
+	for (int i = 0; r >= 0 && i < n; i++)
+		r = show_in(out, db, os[i], ecosystem_find(os[i]), name, arena, ret_found, err);
 	return r;
 }
 
@@ -226,6 +265,9 @@ int db_show(const struct invocation *call)
 		return EXIT_BROKEN;
 	}
 	if (found == 0)
-		(void)fprintf(stderr, "sonde: nothing is known of it in this database\n");
+		say_always("sonde: %s: this database holds no such id, no such language package, "
+		           "and no "
+		           "such package of this system",
+		        call->settings->rest[1]);
 	return found > 0 ? EXIT_GOOD : EXIT_FINDINGS;
 }
