@@ -20,7 +20,7 @@ struct arrange_progress {
  * Write a source's database.
  *
  * In:      feed  open, nothing read yet
- *          path  of the file to make
+ *          path  of the file to fill: there and empty
  *          arena takes the ecosystems and the filter
  * Out:     ret         its ecosystems and their counts, sorted by name
  *          ret_filter  arena; its filter; untouched when it is a table of CVEs

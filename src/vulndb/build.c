@@ -30,6 +30,7 @@
 #include "vulndb/pool.h"
 #include "vulndb/readers.h"
 #include "vulndb/stamp.h"
+#include "vulndb/temp.h"
 #include "vulndb/verify.h"
 
 #define SOURCE_MEMORY ((size_t)64 << 20) /* of what the manifest says of one source */
@@ -145,7 +146,7 @@ static int build_part(struct part *part, struct err *err)
 {
 	const struct feed_head *head = feed_reader_head(part->feed);
 	struct build *build = part->build;
-	char stem[STEM_MAX_BYTES + 1], temp[NAME_MAX + 1], path[PATH_MAX];
+	char stem[STEM_MAX_BYTES + 1], temp[TEMP_NAME_SIZE], path[PATH_MAX];
 	struct arrange_progress progress = { .advance = on_advance, .ctx = build };
 	if (copy_head(part) < 0)
 		return err_set(err, -ENOMEM, "%s: out of memory", head->source);
@@ -154,13 +155,14 @@ static int build_part(struct part *part, struct err *err)
 		        "%s: a kind of feed this program does not know: %s", head->source,
 		        head->kind);
 	file_stem(head->source, stem);
-	(void)snprintf(temp, sizeof(temp), ".%s.%ld.%zu.new", stem, (long)getpid(),
-	        (size_t)(part - build->parts));
+	autoclose int fd = temp_make(build->db_fd, stem, temp);
+	if (fd < 0)
+		return err_set(err, fd, "%s: cannot write there: %s", build->db_dir, strerror(-fd));
 	int n = snprintf(path, sizeof(path), "%s/%s", build->db_dir, temp);
-	if (n < 0 || (size_t)n >= sizeof(path))
-		return err_set(err, -ENAMETOOLONG, "%s: path too long", build->db_dir);
-	int r = arrange_source(
-	        part->feed, path, &part->arena, &part->source, &part->filter, &progress, err);
+	int r = n < 0 || (size_t)n >= sizeof(path)
+	                ? err_set(err, -ENAMETOOLONG, "%s: path too long", build->db_dir)
+	                : arrange_source(part->feed, path, &part->arena, &part->source,
+	                          &part->filter, &progress, err);
 	if (r == 0)
 		r = settle(part, temp, stem, err);
 	if (r < 0)

@@ -82,8 +82,8 @@ static void remove_leftovers(int dir_fd)
 
 int pool_lock_folder(int dir_fd, const char *path, struct err *err)
 {
-	autoclose int fd =
-	        openat(dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	autoclose int fd = openat(
+	        dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (fd < 0)
 		return err_set(err, -errno, "%s: cannot write: %s", path, strerror(errno));
 	/* not readable by others, who could hold it for ever */

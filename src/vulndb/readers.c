@@ -12,7 +12,8 @@
 
 int readers_make(int dir_fd, const char *path, struct err *err)
 {
-	int fd = openat(dir_fd, READERS_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	int fd = openat(
+	        dir_fd, READERS_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
 	if (fd < 0)
 		return err_set(err, -errno, "%s: cannot write: %s", path, strerror(errno));
 	(void)close(fd);
@@ -21,7 +22,7 @@ int readers_make(int dir_fd, const char *path, struct err *err)
 
 int readers_lock(int dir_fd, bool alone)
 {
-	int fd = openat(dir_fd, READERS_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = openat(dir_fd, READERS_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	for (unsigned tries = 0; fd >= 0; tries++) {
 		static const struct timespec pause = { .tv_nsec = 1000000 };
 		if (flock(fd, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)

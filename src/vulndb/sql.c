@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -19,7 +20,7 @@
 
 int sql_failure(sqlite3 *sql, const char *path, struct err *err)
 {
-	int code = sql ? sqlite3_errcode(sql) : SQLITE_NOMEM;
+	int code = sql ? sqlite3_extended_errcode(sql) : SQLITE_NOMEM;
 	int e = sql ? sqlite3_system_errno(sql) : 0;
 	const char *text = sql ? sqlite3_errmsg(sql) : "out of memory";
 	switch (code & 0xff) {
@@ -29,6 +30,12 @@ int sql_failure(sqlite3 *sql, const char *path, struct err *err)
 	case SQLITE_CANTOPEN:
 		if (code == SQLITE_IOERR_SHORT_READ)
 			break;
+		/* SQLite does not always tell which error of the system it met */
+		if (code == SQLITE_IOERR_WRITE && e <= 0)
+			return err_set(err, -EIO,
+			        "%s: cannot write: the disk fails, or the file is larger than a "
+			        "limit allows",
+			        path);
 		return err_set(err, e > 0 ? -e : -EIO, "%s: %s", path, e > 0 ? strerror(e) : text);
 	default: break;
 	}
@@ -67,8 +74,7 @@ int sql_create(const char *path, const char *ddl, sqlite3 **ret, struct err *err
 	                                                                                DB_VERSION) ";"
 	                                                                                            "BEGIN EXCLUSIVE;";
 	sqlite3 *sql = NULL;
-	int code = sqlite3_open_v2(
-	        path, &sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	int code = sqlite3_open_v2(path, &sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	int r = code == SQLITE_OK ? run(sql, path, settings, err) : sql_failure(sql, path, err);
 	if (r == 0)
 		r = run(sql, path, ddl, err);
@@ -111,9 +117,12 @@ static void add_uri(struct buf *out, const char *path)
 static int check_kind(const char *path, struct err *err)
 {
 	char header[100];
+	struct stat st;
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return err_set(err, -errno, "%s: cannot open: %s", path, strerror(errno));
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return err_set(err, -ERR_FORMAT, "%s: not a regular file", path);
 	ssize_t n = pread(fd, header, sizeof(header), 0);
 	if (n < 0)
 		return err_set(err, -errno, "%s: cannot read: %s", path, strerror(errno));

@@ -14,7 +14,7 @@
  * Make a new database file: no journal, one transaction, settings that give the same bytes for the
  * same rows.
  *
- * In:      path  of a file that does not exist
+ * In:      path  of an empty file
  *          ddl   statements that make the tables
  * Out:     ret   caller ends with sql_commit() or sql_close()
  * Returns: 0; -errno

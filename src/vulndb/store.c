@@ -18,11 +18,11 @@
 #include "base/cursor.h"
 #include "base/hash.h"
 #include "vulndb/encode.h"
+#include "vulndb/temp.h"
 
 #define FRAME_HEAD_BYTES 8u
 #define FLUSH_BYTES ((size_t)1 << 20)
 #define INDEX_MAX_BYTES ((size_t)4 << 30)
-#define TEMP_NAME_SIZE (FEED_FILE_NAME_SIZE + 32)
 
 struct place {
 	str key, what;  /* arena */
@@ -96,16 +96,10 @@ static int flush(struct feed_writer *w, struct err *err)
 
 static int open_temp(struct feed_writer *w, struct err *err)
 {
-	int n = snprintf(w->temp, sizeof(w->temp), ".%s.%ld.new", w->name, (long)getpid());
-	if (n < 0 || (size_t)n >= sizeof(w->temp) || n > NAME_MAX) {
-		w->temp[0] = '\0';
-		return err_set(err, -ENAMETOOLONG, "%s: name too long", w->name);
-	}
-	w->fd = openat(
-	        w->dir_fd, w->temp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (w->fd >= 0)
+	int r = temp_make(w->dir_fd, w->name, w->temp);
+	w->fd = r;
+	if (r >= 0)
 		return 0;
-	int r = -errno;
 	w->temp[0] = '\0';
 	return err_set(err, r, "%s: cannot write: %s", w->name, strerror(-r));
 }
@@ -352,7 +346,11 @@ static int decode_feed_head(str bytes, struct feed_head *ret)
 static int read_head(struct feed_reader *reader, struct err *err)
 {
 	struct stat st;
-	int r = read_at(reader->fd, 0, FEED_HEADER_BYTES, &reader->window);
+	int r = fstat(reader->fd, &st) < 0 ? -errno : 0;
+	if (r == 0 && !S_ISREG(st.st_mode))
+		return err_set(err, -ERR_FORMAT, "%s: not a regular file", reader->name);
+	if (r == 0)
+		r = read_at(reader->fd, 0, FEED_HEADER_BYTES, &reader->window);
 	if (r == 0)
 		r = decode_feed_head(buf_str(&reader->window), &reader->head);
 	buf_clear(&reader->window);
@@ -362,8 +360,6 @@ static int read_head(struct feed_reader *reader, struct err *err)
 	if (r == -ERR_FORMAT)
 		return err_set(
 		        err, r, "%s: damaged, or no feed file: import it again", reader->name);
-	if (r == 0 && fstat(reader->fd, &st) < 0)
-		r = -errno;
 	if (r < 0)
 		return err_set(err, r, "%s: cannot read: %s", reader->name, strerror(-r));
 	uint64_t frames_end;

@@ -202,7 +202,10 @@ int verify_read_manifest(
 	struct err why = { 0 };
 	autobuf text = BUF(MANIFEST_MAX_BYTES);
 	str copy;
+	struct file_mark mark;
 	(void)snprintf(name, sizeof(name), "%s/%s", path, MANIFEST_NAME);
+	if (file_mark_read(dir_fd, MANIFEST_NAME, &mark) == -ERR_FORMAT)
+		return err_set(err, -ERR_FORMAT, "%s: not a regular file", name);
 	int r = fs_read(dir_fd, MANIFEST_NAME, &text, &why);
 	if (r == -ENOENT)
 		return err_set(err, r, "%s: no vulnerability database there", path);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -194,6 +195,35 @@ static void test_store__refuses_what_a_newer_program_wrote(void **state)
 	assert_non_null(strstr(err.text, "newer"));
 }
 
+/* In a folder that others may write to, a name that can be foreseen could be anything. */
+static void test_store__never_opens_a_temporary_file_that_is_there(void **state)
+{
+	struct feed_writer *writer = NULL;
+	struct err err = { 0 };
+	autobuf text = BUF(64);
+	autoclose int fd = open_store(state);
+	const char *precious = in_scratch(state, "precious");
+	write_file(precious, STR("precious"));
+	assert_int_equal(
+	        link(precious, in_scratch(state, "feeds/.osv+Test.feed.%ld.new", (long)getpid())),
+	        0);
+	assert_int_equal(feed_writer_new(fd, "osv/Test", &writer, &err), 0);
+	feed_writer_free(writer);
+	read_file(precious, &text);
+	assert_true(str_eq(buf_str(&text), STR("precious")));
+	assert_int_equal(count_files(in_scratch(state, "feeds"), ".new"), 1);
+}
+
+static void test_store__refuses_what_is_no_regular_file(void **state)
+{
+	struct feed_reader *reader = NULL;
+	struct err err = { 0 };
+	autoclose int fd = open_store(state);
+	assert_int_equal(mkfifo(in_scratch(state, "feeds/kev.feed"), 0600), 0);
+	assert_int_equal(feed_reader_open(fd, "kev.feed", &reader, &err), -ERR_FORMAT);
+	assert_non_null(strstr(err.text, "not a regular file"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +234,11 @@ int main(void)
 		cmocka_unit_test(test_store__finds_every_flipped_byte),
 		cmocka_unit_test(test_store__finds_every_truncation),
 		cmocka_unit_test(test_store__refuses_what_a_newer_program_wrote),
+		cmocka_unit_test_setup_teardown(
+		        test_store__never_opens_a_temporary_file_that_is_there, scratch_setup,
+		        scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_store__refuses_what_is_no_regular_file,
+		        scratch_setup, scratch_teardown),
 	};
 	return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

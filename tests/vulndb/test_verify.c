@@ -342,6 +342,26 @@ static void test_verify__opens_a_database_it_may_not_write(void **state)
 	assert_int_equal(chmod(in_scratch(state, "copy"), 0755), 0);
 }
 
+/* A FIFO would wait for ever, and a device never end. */
+static void test_verify__refuses_what_is_no_regular_file(void **state)
+{
+	struct vulndb *db = NULL;
+	struct err err = { 0 };
+	copy_database(state, true);
+	assert_int_equal(unlink(in_scratch(state, "copy/.readers")), 0);
+	assert_int_equal(mkfifo(in_scratch(state, "copy/.readers"), 0600), 0);
+	assert_int_equal(vulndb_open(in_scratch(state, "copy"), &db, &err), 0);
+	vulndb_close(db);
+	assert_int_equal(unlink(in_scratch(state, "copy/manifest.json")), 0);
+	assert_int_equal(mkfifo(in_scratch(state, "copy/manifest.json"), 0600), 0);
+	assert_int_equal(vulndb_open(in_scratch(state, "copy"), &db, &err), -ERR_FORMAT);
+	assert_non_null(strstr(err.text, "not a regular file"));
+	assert_int_equal(unlink(in_scratch(state, "copy/manifest.json")), 0);
+	assert_int_equal(symlink("/dev/zero", in_scratch(state, "copy/manifest.json")), 0);
+	assert_int_equal(vulndb_open(in_scratch(state, "copy"), &db, &err), -ERR_FORMAT);
+	assert_int_equal(vulndb_verify(in_scratch(state, "copy"), NULL, NULL, &err), -ERR_FORMAT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -354,6 +374,7 @@ int main(void)
 		cmocka_unit_test(test_verify__a_damaged_stamp_changes_nothing),
 		cmocka_unit_test(test_verify__notices_a_file_replaced_while_open),
 		cmocka_unit_test(test_verify__opens_a_database_it_may_not_write),
+		cmocka_unit_test(test_verify__refuses_what_is_no_regular_file),
 	};
 	return cmocka_run_group_tests(tests, group_setup, scratch_teardown);
 }
