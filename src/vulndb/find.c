@@ -20,6 +20,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "vulndb/feed.h"
 #include "vulndb/osv.h"
 
@@ -216,15 +217,14 @@ static int add_file(struct search *search, const struct feed *feed, const char *
 	return add_path(search, found, path, bytes);
 }
 
+/* A name that a terminal shows as it is: nothing in it has to be escaped. */
 static bool is_usable_name(str s)
 {
-	if (s.n == 0 || !str_is_utf8(s))
+	autobuf shown = BUF(4 * (size_t)SOURCE_MAX_BYTES);
+	if (s.n == 0 || s.n > SOURCE_MAX_BYTES)
 		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
-			return false;
-	}
-	return true;
+	text_escape(&shown, s);
+	return !buf_failed(&shown) && str_eq(buf_str(&shown), s);
 }
 
 /* "A/B" into `ret`; false when it cannot be the name of a source. */

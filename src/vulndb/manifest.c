@@ -294,9 +294,12 @@ const struct manifest_file *manifest_file_at(const struct manifest *manifest, si
 bool manifest_is_data_file(str name)
 {
 	const str tail = str_has_suffix(name, STR(".sqlite")) ? STR(".sqlite") : STR(".filter");
-	if (!str_has_suffix(name, tail) || name.n < tail.n + 18 || name.p[0] == '.' ||
-	        memchr(name.p, '/', name.n) || memchr(name.p, '\0', name.n))
+	if (!str_has_suffix(name, tail) || name.n < tail.n + 18 || name.p[0] == '.')
 		return false;
+	for (size_t i = 0; i < name.n; i++) {
+		if (!is_alnum(name.p[i]) && !memchr("._+-", name.p[i], 4))
+			return false;
+	}
 	str digits = { name.p + name.n - tail.n - 16, 16 };
 	if (digits.p[-1] != '-')
 		return false;

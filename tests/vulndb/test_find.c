@@ -121,6 +121,26 @@ static void test_find__tells_when_two_files_give_one_source(void **state)
 	told_fini(&told);
 }
 
+/* A name is shown in tables and reports: what a terminal would obey, or hide, is no name. */
+static void test_find__refuses_names_that_are_not_printable(void **state)
+{
+	static const char *const names[] = { "a\xc2\x9b", "a\u202eb", "a\u200b", "a\x01", "a\xff",
+		"a\\b" };
+	struct told told;
+	struct err err = { 0 };
+	told_init(&told);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *path = in_scratch(state, "u/osv/%s/all.zip", names[i]);
+		write_zip(path, "A-1.json", OSV_PLAIN("A-1", "a"), NULL);
+		assert_int_equal(
+		        feed_import(&path, 1, in_scratch(state, "s"), 1, &told.listener, &err),
+		        -ENOENT);
+		assert_true(told_has(&told.ignored, "its name cannot be that of a source"));
+		buf_clear(&told.ignored);
+	}
+	told_fini(&told);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +159,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 		        test_find__says_which_path_is_missing, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_find__tells_when_two_files_give_one_source,
+		        scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_find__refuses_names_that_are_not_printable,
 		        scratch_setup, scratch_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -362,6 +362,18 @@ static void test_verify__refuses_what_is_no_regular_file(void **state)
 	assert_int_equal(vulndb_verify(in_scratch(state, "copy"), NULL, NULL, &err), -ERR_FORMAT);
 }
 
+static void test_verify__believes_no_odd_file_name(void **state)
+{
+	(void)state;
+	assert_true(manifest_is_data_file(STR("osv-Py.PI_+-0123456789abcdef.sqlite")));
+	assert_true(manifest_is_data_file(STR("names-0123456789abcdef.filter")));
+	assert_false(manifest_is_data_file(STR("osv\x1b[2J-0123456789abcdef.sqlite")));
+	assert_false(manifest_is_data_file(STR("osv\n-0123456789abcdef.sqlite")));
+	assert_false(manifest_is_data_file(STR("../osv-0123456789abcdef.sqlite")));
+	assert_false(manifest_is_data_file(STR("osv\xc2\x9b-0123456789abcdef.sqlite")));
+	assert_false(manifest_is_data_file(STR("osv b-0123456789abcdef.sqlite")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_verify__notices_a_file_replaced_while_open),
 		cmocka_unit_test(test_verify__opens_a_database_it_may_not_write),
 		cmocka_unit_test(test_verify__refuses_what_is_no_regular_file),
+		cmocka_unit_test(test_verify__believes_no_odd_file_name),
 	};
 	return cmocka_run_group_tests(tests, group_setup, scratch_teardown);
 }
