@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import resource
 import select
 import shutil
 import subprocess
@@ -87,6 +88,15 @@ def test_cli__exit_codes(scratch):
     sonde("version", "compare", "deb", "1", code=2)
 
 
+def test_cli__fail_on_takes_the_words_as_reports_print_them(scratch):
+    root, records = host(scratch)
+    here = ("--root", root, "--db", database(scratch, records))
+    sonde("scan", *here, "--fail-on", "HIGH", code=1)
+    (root / "usr/lib/node_modules/lodash/package.json").unlink()
+    sonde("scan", *here, "--fail-on", "HIGH", code=0)
+    sonde("scan", *here, "--fail-on", "LOW", code=1)
+
+
 def test_cli__limits_give_a_partial_report(scratch):
     root, _ = host(scratch)
     report = inventory("--root", root, "--max-packages", "1", code=3)
@@ -109,6 +119,19 @@ def test_cli__configuration_and_its_origin(scratch):
     for bad in ("nonsense\n", "no-such-key = 1\n", "timeout = soon\n", "[section]\nformat = json\n"):
         done = sonde("config", env=environment(SONDE_CONFIG=str(write(scratch / "bad.conf", bad))), code=2)
         assert "bad.conf" in done.stderr, done.stderr
+
+
+def test_cli__every_path_of_the_configuration_is_kept(scratch):
+    root, _ = host(scratch)
+    long = "/srv/" + "/".join(["d" * 200] * 15)
+    paths = [f"/srv/{i}" for i in range(40)] + [long]
+    conf = write(scratch / "sonde.conf", "".join(f"path = {path}\n" for path in paths))
+    env = environment(SONDE_CONFIG=str(conf))
+    [shown] = re.findall(r"^path = (.*?)  # .*sonde.conf", sonde("config", env=env).stdout, re.M)
+    assert shown.split(":") == paths, shown
+    # Each is missed, as it is not there.
+    report = inventory("--root", root, env=env, code=3)
+    assert {e["path"] for e in report["ledger"]["skipped"] if e["kind"] == "failure"} == set(paths)
 
 
 def test_cli__json_contract(scratch):
@@ -148,6 +171,85 @@ def test_cli__output_file_is_replaced_whole(scratch):
     assert (scratch / "fifo").is_fifo()
     (scratch / "fifo").unlink()
     assert sorted(p.name for p in scratch.iterdir()) == ["report.json", "root"]
+
+
+def test_cli__output_goes_to_a_bare_name_where_it_is_run(scratch):
+    root, records = host(scratch)
+    db = database(scratch, records)
+    here = scratch / "here"
+    here.mkdir()
+    done = sonde("scan", "--root", root, "--db", db, "--format", "json", "-q", "-o", "report.json", cwd=here)
+    assert done.stdout == "" and len(json.loads((here / "report.json").read_text())["findings"]) == 2
+    write(here / "report.json", "old")
+    sonde("inventory", "--root", root, "--format", "json", "-q", "--output", "report.json", cwd=here)
+    assert json.loads((here / "report.json").read_text())["packages"]
+    assert [p.name for p in here.iterdir()] == ["report.json"]
+
+
+def test_cli__output_onto_a_link_replaces_its_target(scratch):
+    root, _ = host(scratch)
+    target = write(scratch / "there/real.json", "old")
+    link = scratch / "here/link.json"
+    link.parent.mkdir()
+    for to in (target, "../there/real.json"):
+        target.write_text("old")
+        link.symlink_to(to)
+        sonde("inventory", "--root", root, "--format", "json", "-q", "-o", link)
+        assert link.is_symlink() and os.readlink(link) == str(to)
+        assert not target.is_symlink() and json.loads(target.read_text())["packages"]
+        link.unlink()
+    assert [p.name for p in target.parent.iterdir()] == ["real.json"] and not list(link.parent.iterdir())
+
+
+def test_cli__a_result_that_cannot_be_written_is_an_error(scratch):
+    root, records = host(scratch)
+    db = database(scratch, records)
+    for args in (["scan", "--root", root, "--db", db], ["scan", "--root", root, "--db", db, "--format", "json"],
+                 ["inventory", "--root", root], ["config"], ["help"], ["--help"], ["scan", "--help"], ["--version"],
+                 ["help", "--as", "bash"], ["db", "status", "--db", db], ["db", "show", "--db", db, "CVE-2099-0001"],
+                 ["version", "compare", "deb", "1", "2"]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([SONDE, *map(str, args)], stdout=full, stderr=subprocess.PIPE, text=True,
+                                  env=environment(), timeout=60, check=False)
+        assert done.returncode == 3, (args, done.returncode, done.stderr)
+        assert "write" in done.stderr, (args, done.stderr)
+
+
+def test_cli__a_limit_on_file_sizes_is_an_error_like_a_full_disk(scratch):
+    root, records = host(scratch)
+    db = database(scratch, records)
+    out = write(scratch / "out/report.json", "old")
+
+    def small_files():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))
+
+    done = sonde("scan", "--root", root, "--db", db, "--format", "json", "-o", out, code=3, preexec_fn=small_files)
+    assert "report.json" in done.stderr and "File too large" in done.stderr, done.stderr
+    assert out.read_text() == "old" and [p.name for p in out.parent.iterdir()] == ["report.json"]
+    before = {p.relative_to(scratch): p.stat().st_mtime_ns for p in (scratch / "data").rglob("*") if p.is_file()}
+    write(scratch / "more/one.json", json.dumps(osv("GHSA-more-more-more", "npm", "more")))
+    done = sonde("db", "import", "--data", scratch / "data", "--db", db, scratch / "more", code=3,
+                 preexec_fn=small_files)
+    assert "File too large" in done.stderr, done.stderr
+    after = {p.relative_to(scratch): p.stat().st_mtime_ns for p in (scratch / "data").rglob("*") if p.is_file()}
+    left = [p for p in [*after, *(f.relative_to(scratch) for f in db.rglob("*"))] if "new" in p.name or "tmp" in p.name]
+    assert not left and set(after) >= set(before), (left, set(before) - set(after))
+    sonde("db", "verify", "-q", "--db", db)
+    assert len(scan("--root", root, "--db", db)["findings"]) == 2
+
+
+def test_cli__two_scans_differ_in_their_duration_only(scratch):
+    root, records = host(scratch)
+    for n in range(200):
+        npm_package(root / f"srv/{n % 7}/node_modules", f"p{n}", "1.0.0")
+        write(root / f"srv/bad{n}/node_modules/x/package.json", "{")
+    db = database(scratch, records)
+    reports = []
+    for threads in (1, 2, 8, 0):
+        report = scan("--root", root, "--db", db, "--threads", threads)
+        assert isinstance(report["ledger"].pop("elapsed_ms"), int)
+        reports.append(json.dumps(report))
+    assert reports[1:] == reports[:1] * 3
 
 
 def test_cli__evidence_says_that_it_does_no_more_yet(scratch):
@@ -198,7 +300,9 @@ def test_cli__colours_and_width_only_on_a_terminal(scratch):
     root, records = host(scratch)
     args = ["scan", "--root", root, "--db", database(scratch, records)]
     assert "\x1b[" not in sonde(*args).stdout
-    assert "\x1b[" in on_terminal(args)
+    coloured = on_terminal(args + ["-q"])
+    assert re.search(r"\x1b\[1;31m *CRITICAL", coloured) and re.search(r"\x1b\[36m *LOW", coloured), coloured
+    assert not re.search(r"\x1b\[[0-9;]*m", on_terminal(args + ["-q", "--color", "never"]))
     for env in (environment(TERM="xterm", NO_COLOR="1"), environment(TERM="dumb")):
         plain = re.sub(r"\r(\x1b\[K)?", "", on_terminal(args + ["-q"], env=env))
         assert "\x1b[" not in plain, plain

@@ -100,6 +100,26 @@ def test_db__two_sources_about_one_cve_are_one_finding(scratch):
     assert [r["advisory"] for r in finding["why"]["reasons"]] == ["GHSA-wide-wide-wide", "PYSEC-2099-2"], finding["why"]
 
 
+def test_db__a_fix_that_another_record_calls_affected_is_partial(scratch):
+    root = scratch / "root"
+    os_release(root)
+    pip_package(root / "usr/lib/python3/site-packages", "thing", "1.5")
+    pip_package(root / "usr/lib/python3/site-packages", "other", "1.5")
+    lists = osv("PYSEC-2099-9", "PyPI", "other", aliases=["CVE-2099-0009"])
+    lists["affected"][0].update(ranges=[], versions=["1.4", "1.5"])
+    here = ("--root", root, "--db", database(scratch, [
+        osv("GHSA-ends-ends-ends", "PyPI", "thing", fixed="1.9", aliases=["CVE-2099-0008"]),
+        osv("PYSEC-2099-8", "PyPI", "thing", aliases=["CVE-2099-0008"]),
+        osv("GHSA-also-also-also", "PyPI", "other", fixed="1.6", aliases=["CVE-2099-0009"]), lists]))
+    partial, fixed = sorted(scan(*here)["findings"], key=lambda f: f["id"])
+    assert (partial["fixed_in"], partial["fix_state"]) == ("1.9", "partial"), partial
+    assert [(r["advisory"], r["affects_fix"]) for r in partial["why"]["reasons"]] == [
+        ("GHSA-ends-ends-ends", False), ("PYSEC-2099-8", True)], partial["why"]
+    assert (fixed["fixed_in"], fixed["fix_state"]) == ("1.6", "fixed") and len(fixed["why"]["reasons"]) == 2, fixed
+    assert [f["id"] for f in scan(*here, "--only-fixed")["findings"]] == ["CVE-2099-0009"]
+    assert "1.9 (partial)" in sonde("scan", *here, "-q").stdout
+
+
 class Server:
     """The loopback server, for the length of a with block."""
 
