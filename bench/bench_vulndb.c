@@ -143,7 +143,7 @@ static int measure(const char *name, const char *unit,
         void (*step)(const struct setting *, struct sample *), struct setting *setting,
         unsigned runs)
 {
-	struct sample samples[RUNS_MAX];
+	struct sample samples[RUNS_MAX] = { 0 };
 	uint64_t peak = 0;
 	for (unsigned i = 0; i < runs; i++) {
 		samples[i] = run_apart(step, setting);

@@ -210,6 +210,8 @@ int rpm_header_each_file(const struct rpm_header *header, struct arena *scratch,
 			        (unsigned long long)*ret_count, count);
 		if (at != last) {
 			n_folder = folders[at].n < sizeof(path) ? folders[at].n : sizeof(path);
+			/* cppcheck-suppress knownConditionTrueFalse ; folders[] is filled elsewhere
+			 */
 			if (n_folder > 0)
 				memcpy(path, folders[at].p, n_folder);
 			last = at;

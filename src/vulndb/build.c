@@ -92,7 +92,7 @@ static void on_advance(void *ctx, uint64_t bytes)
 static void file_stem(const char *source, char ret[STEM_MAX_BYTES + 1])
 {
 	size_t n = 0;
-	for (; source[n] && n < STEM_MAX_BYTES; n++) {
+	for (; n < STEM_MAX_BYTES && source[n]; n++) {
 		char c = source[n];
 		bool is_plain = is_alnum(c) || c == '-' || (c == '.' && n > 0);
 		ret[n] = (char)(c == '/' ? '-' : is_plain ? c : '_');

@@ -214,7 +214,7 @@ static int read_zip(struct work *work, struct zip *zip, struct err *err)
 	const struct zip_entry *entries = zip_entries(zip, &n_entries);
 	autofree struct item *items = sort_entries(zip, &n);
 	int r = items ? 0 : err_set(err, -ENOMEM, "%s: out of memory", work->job->found->name);
-	for (size_t i = 0; r == 0 && i < n; i++) {
+	for (size_t i = 0; items && r == 0 && i < n; i++) {
 		const struct zip_entry *entry = &entries[items[i].index];
 		struct err why = { 0 };
 		work->job->result.n_records++;
@@ -257,7 +257,7 @@ static int import_loose(struct work *work, struct err *err)
 		items[i] = item_of(str_basename(str_from_c(found->paths[i])), i);
 	if (items && found->n_paths > 0)
 		qsort(items, found->n_paths, sizeof(*items), by_stem);
-	for (size_t i = 0; r == 0 && i < found->n_paths; i++) {
+	for (size_t i = 0; items && r == 0 && i < found->n_paths; i++) {
 		struct err why = { 0 };
 		work->job->result.n_records++;
 		buf_clear(&work->text);

@@ -226,7 +226,7 @@ static int statement(struct vulndb *db, struct reader *reader, enum query query,
 		        !file_mark_eq(&mark, &reader->mark))
 			return err_set(err, -ERR_FORMAT,
 			        "%s: it was changed or removed since it was opened", reader->path);
-		int r = sql_open(reader->path, &reader->sql, err);
+		int r = sql_open_source(reader->path, reader->is_osv, &reader->sql, err);
 		if (r < 0)
 			return r;
 	}
@@ -598,9 +598,9 @@ int vulndb_record(struct vulndb *db, str source, str id, struct arena *arena, st
 int vulndb_affected_by(struct vulndb *db, str source, str id, struct arena *arena,
         const struct advisory_affected **ret, size_t *ret_count, struct err *err)
 {
-	struct advisory advisory;
-	const struct advisory_affected *affected;
-	size_t n;
+	struct advisory advisory = { 0 };
+	const struct advisory_affected *affected = NULL;
+	size_t n = 0;
 	int r = read_whole(db, source, id, arena, &advisory, &affected, &n, err);
 	struct advisory_affected *own = r < 0 ? NULL : arena_alloc(arena, n, sizeof(*own));
 	if (r < 0)
@@ -627,7 +627,7 @@ static int find_cve(
 	for (size_t i = 0; i < db->manifest.n_sources; i++) {
 		struct reader *reader = &db->readers[i];
 		struct arena arena = ARENA((size_t)1 << 20);
-		str page;
+		str page = { 0 };
 		if (!str_eq(reader->source->kind, str_from_c(kind)))
 			continue;
 		int r = find_number(

@@ -56,7 +56,7 @@ void feed_file_name(const char *source, char ret[FEED_FILE_NAME_SIZE])
 {
 	static const char hex[] = "0123456789ABCDEF";
 	size_t n = 0;
-	for (size_t i = 0; source[i] && i < SOURCE_MAX_BYTES; i++) {
+	for (size_t i = 0; i < SOURCE_MAX_BYTES && source[i]; i++) {
 		unsigned char c = (unsigned char)source[i];
 		if (c == '/') {
 			ret[n++] = '+';
@@ -345,7 +345,7 @@ static int decode_feed_head(str bytes, struct feed_head *ret)
 
 static int read_head(struct feed_reader *reader, struct err *err)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	int r = fstat(reader->fd, &st) < 0 ? -errno : 0;
 	if (r == 0 && !S_ISREG(st.st_mode))
 		return err_set(err, -ERR_FORMAT, "%s: not a regular file", reader->name);
@@ -362,7 +362,7 @@ static int read_head(struct feed_reader *reader, struct err *err)
 		        err, r, "%s: damaged, or no feed file: import it again", reader->name);
 	if (r < 0)
 		return err_set(err, r, "%s: cannot read: %s", reader->name, strerror(-r));
-	uint64_t frames_end;
+	uint64_t frames_end = 0;
 	if (__builtin_add_overflow(FEED_HEADER_BYTES, reader->head.data_bytes, &frames_end) ||
 	        (uint64_t)st.st_size != frames_end + FEED_TRAILER_BYTES)
 		return err_set(err, -ERR_FORMAT, "%s: %lld bytes long, not %llu: import it again",

@@ -111,7 +111,7 @@ static bool is_vouched(str stamp, int64_t stamped_ns, const struct file_mark *ma
 
 static int64_t read_stamp(int dir_fd, const struct manifest *manifest, struct buf *out)
 {
-	struct file_mark mark;
+	struct file_mark mark = { 0 };
 	str text, digest;
 	if (file_mark_read(dir_fd, STAMP_NAME, &mark) < 0 ||
 	        fs_read(dir_fd, STAMP_NAME, out, NULL) < 0) {
@@ -131,7 +131,7 @@ static void write_stamp(int dir_fd, const struct manifest *manifest)
 	const struct manifest_file *file;
 	for (size_t i = 0; (file = manifest_file_at(manifest, i)); i++) {
 		char name[NAME_MAX + 1];
-		struct file_mark mark;
+		struct file_mark mark = { 0 };
 		if (!file_name(file, name) || file_mark_read(dir_fd, name, &mark) < 0)
 			return;
 		write_mark(&text, &mark, file->name);
@@ -147,7 +147,7 @@ void verify_write_stamp(int dir_fd, const struct manifest *manifest)
 	const struct manifest_file *file;
 	for (size_t i = 0; (file = manifest_file_at(manifest, i)); i++) {
 		char name[NAME_MAX + 1];
-		struct file_mark mark;
+		struct file_mark mark = { 0 };
 		if (file_name(file, name) && file_mark_read(dir_fd, name, &mark) == 0 &&
 		        mark.ctime_ns > newest)
 			newest = mark.ctime_ns;
@@ -202,7 +202,7 @@ int verify_read_manifest(
 	struct err why = { 0 };
 	autobuf text = BUF(MANIFEST_MAX_BYTES);
 	str copy;
-	struct file_mark mark;
+	struct file_mark mark = { 0 };
 	(void)snprintf(name, sizeof(name), "%s/%s", path, MANIFEST_NAME);
 	if (file_mark_read(dir_fd, MANIFEST_NAME, &mark) == -ERR_FORMAT)
 		return err_set(err, -ERR_FORMAT, "%s: not a regular file", name);
