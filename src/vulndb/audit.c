@@ -64,7 +64,7 @@ static int check_database(const char *path, bool is_osv, struct err *err)
 		"SELECT key, value FROM package", NULL };
 	static const char *const pages[] = { "SELECT n, value FROM page", NULL };
 	sqlite3 *sql = NULL;
-	int r = sql_open(path, &sql, err);
+	int r = sql_open_source(path, is_osv, &sql, err);
 	if (r == 0)
 		r = check_pages(sql, path, err);
 	for (const char *const *query = is_osv ? osv : pages; r == 0 && *query; query++)

@@ -76,17 +76,17 @@
 
 /** "SnVD", as SQLite's application_id, and the version of the tables above as its user_version. */
 #define DB_APPLICATION 0x536e5644
-#define DB_VERSION 1
+#define DB_VERSION 2
 #define DB_PAGE_BYTES 4096
 
 /** First bytes of the file of filters, and its version. */
 #define FILTER_MAGIC "sondeft\n"
-#define FILTER_VERSION 1u
+#define FILTER_VERSION 2u
 #define FILTER_MAX_BYTES ((size_t)1 << 30)
 
 /** `format` of manifest.json, before and after the slash. */
 #define MANIFEST_FORMAT "sonde.vulndb"
-#define MANIFEST_VERSION 1u
+#define MANIFEST_VERSION 2u
 #define MANIFEST_NAME "manifest.json"
 #define STAMP_NAME "verified"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  *   {
- *     "format": "sonde.vulndb/1",
+ *     "format": "sonde.vulndb/2",
  *     ...
  *     "digest": "<64 hexadecimal digits: SHA-256 of all bytes before the line of this member>"
  *   }
@@ -247,6 +247,9 @@ static int check_version(str format, const char *path, struct err *err)
 		return err_set(err, -ERR_UNSUPPORTED,
 		        "%s: made by a newer program (version %llu); update this one", path,
 		        (unsigned long long)version);
+	if (version < MANIFEST_VERSION)
+		return err_set(err, -ERR_UNSUPPORTED,
+		        "%s: made by an older program: build it again", path);
 	return 0;
 }
 

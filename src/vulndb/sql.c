@@ -114,7 +114,7 @@ static void add_uri(struct buf *out, const char *path)
 
 /* The header of the file, which every version of SQLite 3 lays out so (file format, section 1.3).
  */
-static int check_kind(const char *path, struct err *err)
+int sql_check_kind(const char *path, struct err *err)
 {
 	char header[100];
 	struct stat st;
@@ -139,8 +139,8 @@ static int check_kind(const char *path, struct err *err)
 		return err_set(err, -ERR_UNSUPPORTED,
 		        "%s: made by a newer program (version %u); update this one", path, version);
 	if (version < DB_VERSION)
-		return err_set(
-		        err, -ERR_FORMAT, "%s: made by an older program: build it again", path);
+		return err_set(err, -ERR_UNSUPPORTED,
+		        "%s: made by an older program: build it again", path);
 	return 0;
 }
 
@@ -160,7 +160,7 @@ int sql_open(const char *path, sqlite3 **ret, struct err *err)
 	add_uri(&uri, path);
 	if (buf_failed(&uri))
 		return err_set(err, -ENAMETOOLONG, "%s: path too long", path);
-	int r = check_kind(path, err);
+	int r = sql_check_kind(path, err);
 	if (r < 0)
 		return r;
 	int code = sqlite3_open_v2(
@@ -183,6 +183,43 @@ int sql_prepare(
 {
 	int code = sqlite3_prepare_v3(sql, text, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL);
 	return code == SQLITE_OK ? 0 : sql_failure(sql, path, err);
+}
+
+/* Without this a table that is not there could pass for an empty one. */
+static int check_tables(sqlite3 *sql, const char *path, bool is_osv, struct err *err)
+{
+	static const char *const osv[] = { "record", "detail", "name", "package", NULL };
+	static const char *const pages[] = { "page", NULL };
+	sqlite3_stmt *stmt = NULL;
+	int r = sql_prepare(sql, path,
+	        "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1", &stmt, err);
+	for (const char *const *table = is_osv ? osv : pages; r == 0 && *table; table++) {
+		int code = sqlite3_bind_text(stmt, 1, *table, -1, SQLITE_STATIC);
+		if (code == SQLITE_OK)
+			code = sqlite3_step(stmt);
+		if (code == SQLITE_DONE)
+			r = err_set(err, -ERR_FORMAT, "%s: it has no table \"%s\": build it again",
+			        path, *table);
+		else if (code != SQLITE_ROW)
+			r = sql_failure(sql, path, err);
+		(void)sqlite3_reset(stmt);
+	}
+	(void)sqlite3_finalize(stmt);
+	return r;
+}
+
+int sql_open_source(const char *path, bool is_osv, sqlite3 **ret, struct err *err)
+{
+	sqlite3 *sql = NULL;
+	int r = sql_open(path, &sql, err);
+	if (r == 0)
+		r = check_tables(sql, path, is_osv, err);
+	if (r < 0) {
+		sql_close(sql);
+		return r;
+	}
+	*ret = sql;
+	return 0;
 }
 
 static int insert(sqlite3_stmt *stmt, int code, str value, const char *path, struct err *err)

@@ -30,9 +30,15 @@ int sql_commit(sqlite3 *sql, const char *path, struct err *err);
  * In:      path  absolute
  * Out:     ret   caller closes with sql_close()
  * Returns: 0; -ERR_FORMAT when it is no database of ours or damaged; -ERR_UNSUPPORTED when a newer
- * program made it; -errno
+ * or an older program made it; -errno
  */
 int sql_open(const char *path, sqlite3 **ret, struct err *err);
+
+/** The same for the file of a source, which must have all its tables (vulndb/format.h). */
+int sql_open_source(const char *path, bool is_osv, sqlite3 **ret, struct err *err);
+
+/** Is this a database of ours, and of this version? By its header alone. As sql_open(). */
+int sql_check_kind(const char *path, struct err *err);
 
 /** Close and drop what was not committed. NULL is a no-op. */
 void sql_close(sqlite3 *sql);

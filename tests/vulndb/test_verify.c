@@ -230,10 +230,13 @@ static void test_verify__tells_a_newer_manifest_from_a_foreign_one(void **state)
 	struct vulndb *db = NULL;
 	struct err err = { 0 };
 	copy_database(state, true);
-	write_manifest(state, "sonde.vulndb/2");
+	write_manifest(state, "sonde.vulndb/3");
 	assert_int_equal(vulndb_open(in_scratch(state, "copy"), &db, &err), -ERR_UNSUPPORTED);
 	assert_non_null(strstr(err.text, "newer"));
 	write_manifest(state, "sonde.vulndb/1");
+	assert_int_equal(vulndb_open(in_scratch(state, "copy"), &db, &err), -ERR_UNSUPPORTED);
+	assert_non_null(strstr(err.text, "made by an older program: build it again"));
+	write_manifest(state, "sonde.vulndb/2");
 	assert_int_equal(vulndb_open(in_scratch(state, "copy"), &db, &err), -ERR_FORMAT);
 	write_manifest(state, "other/1");
 	assert_int_equal(vulndb_open(in_scratch(state, "copy"), &db, &err), -ERR_FORMAT);
@@ -279,15 +282,22 @@ static void test_verify__names_a_foreign_or_newer_database(void **state)
 	assert_int_equal(answers(in_scratch(state, "copy"), &now, &err), -ERR_FORMAT);
 	assert_non_null(strstr(err.text, "no database of this program"));
 	forge_database(state,
-	        "PRAGMA application_id = 1399739972; PRAGMA user_version = 2; CREATE TABLE t(a)");
+	        "PRAGMA application_id = 1399739972; PRAGMA user_version = 3; CREATE TABLE t(a)");
 	assert_int_equal(DB_APPLICATION, 1399739972);
 	assert_int_equal(answers(in_scratch(state, "copy"), &now, &err), -ERR_UNSUPPORTED);
 	assert_non_null(strstr(err.text, "newer"));
 	forge_database(state,
 	        "PRAGMA application_id = 1399739972; PRAGMA user_version = 1; CREATE TABLE t(a)");
-	assert_int_equal(answers(in_scratch(state, "copy"), &now, &err), -ERR_FORMAT);
+	assert_int_equal(answers(in_scratch(state, "copy"), &now, &err), -ERR_UNSUPPORTED);
+	assert_non_null(strstr(err.text, "made by an older program: build it again"));
 	forge_database(state,
-	        "PRAGMA application_id = 1399739972; PRAGMA user_version = 1;"
+	        "PRAGMA application_id = 1399739972; PRAGMA user_version = 2;"
+	        "CREATE TABLE record(n INTEGER PRIMARY KEY, value); CREATE TABLE detail(n, value);"
+	        "CREATE TABLE name(key, value)");
+	assert_int_equal(answers(in_scratch(state, "copy"), &now, &err), -ERR_FORMAT);
+	assert_non_null(strstr(err.text, "it has no table \"package\": build it again"));
+	forge_database(state,
+	        "PRAGMA application_id = 1399739972; PRAGMA user_version = 2;"
 	        "CREATE VIEW package AS SELECT 1 AS key, zeroblob(900000000) AS value");
 	assert_int_equal(answers(in_scratch(state, "copy"), &now, &err), -ERR_FORMAT);
 }
