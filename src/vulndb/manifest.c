@@ -294,6 +294,22 @@ const struct manifest_file *manifest_file_at(const struct manifest *manifest, si
 	return i == manifest->n_sources ? &manifest->filter : NULL;
 }
 
+uint64_t manifest_coverage(const struct manifest_source *source, str ecosystem)
+{
+	size_t low = 0, high = source->n_ecosystems;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int c = str_cmp(source->ecosystems[middle].name, ecosystem);
+		if (c == 0)
+			return source->ecosystems[middle].n;
+		if (c < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return 0;
+}
+
 bool manifest_is_data_file(str name)
 {
 	const str tail = str_has_suffix(name, STR(".sqlite")) ? STR(".sqlite") : STR(".filter");

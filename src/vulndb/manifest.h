@@ -65,5 +65,8 @@ void manifest_write(struct manifest *manifest, struct buf *out);
 int manifest_read(
         str text, const char *path, struct arena *arena, struct manifest *ret, struct err *err);
 
+/** How many affected packages a source names for an ecosystem; 0 when it does not know it. */
+uint64_t manifest_coverage(const struct manifest_source *source, str ecosystem);
+
 /** Is this the name of a file that a build may have made, and a later one may remove? */
 bool manifest_is_data_file(str name);

@@ -49,6 +49,7 @@ struct reader {
 	const struct manifest_source *source;
 	struct file_mark mark;
 	bool is_osv;
+	bool is_bad; /* left out: one of the database's `problems` says why */
 	char path[PATH_MAX];
 	sqlite3 *sql;
 	sqlite3_stmt *stmts[QUERY_COUNT];
@@ -59,11 +60,14 @@ struct vulndb {
 	char dir[PATH_MAX];
 	int dir_fd, lock_fd;
 	struct arena arena;
-	struct buf filters; /* the file of filters; empty until it is needed */
+	struct buf filters; /* the file of filters; empty until it is needed, and when it is bad */
 	struct file_mark filter_mark;
+	bool has_filters; /* they were read, or cannot be */
 	struct manifest manifest;
 	struct vulndb_source *sources;
 	struct reader *readers;
+	struct vulndb_problem *problems; /* room for one per file */
+	size_t n_problems;
 	char last_ecosystem[ECOSYSTEM_MAX_BYTES + 1]; /* whose sources are in `covering` */
 	size_t *covering, n_covering;
 };
@@ -93,14 +97,58 @@ static uint64_t sum_left_out(const struct manifest_source *source)
 	return n;
 }
 
-static int make_readers(struct vulndb *db, const struct file_mark *marks, struct err *err)
+static void add_problem(struct vulndb *db, str source, const char *text)
+{
+	struct vulndb_problem *problem = &db->problems[db->n_problems++];
+	problem->source = source;
+	if (arena_copy(&db->arena, str_from_c(text), &problem->text) < 0)
+		problem->text = STR("damaged, and no memory to say how");
+}
+
+/*
+ * Something went wrong with a source. Its own fault leaves it out from now on, and is 0; what would
+ * go wrong with any is passed on.
+ */
+static int leave_out(
+        struct vulndb *db, struct reader *reader, int r, const struct err *why, struct err *err)
+{
+	if (r == -ERR_LIMIT || r == -ENOMEM || r == -EMFILE || r == -ENFILE)
+		return err_set(err, r, "%s", why->text);
+	if (!reader->is_bad)
+		add_problem(db, reader->source->name, why->text);
+	reader->is_bad = true;
+	sql_close(reader->sql);
+	reader->sql = NULL;
+	memset(reader->stmts, 0, sizeof(reader->stmts));
+	return 0;
+}
+
+/* What is known of a source's file at opening: its bytes, and its header. */
+static int check_reader(
+        struct vulndb *db, struct reader *reader, const struct file_state *state, struct err *err)
+{
+	struct err why = state->err;
+	int r = state->r;
+	if (r >= 0)
+		r = sql_check_kind(reader->path, &why);
+	return r < 0 ? leave_out(db, reader, r, &why, err) : 0;
+}
+
+static void lose_filters(struct vulndb *db, const char *why)
+{
+	db->has_filters = true;
+	add_problem(db, STR(""), why);
+}
+
+static int make_readers(struct vulndb *db, const struct file_state *states, struct err *err)
 {
 	size_t n = db->manifest.n_sources;
-	db->filter_mark = marks[n];
+	db->filter_mark = states[n].mark;
+	db->problems = arena_alloc(&db->arena, n + 1, sizeof(*db->problems));
 	db->sources = arena_alloc(&db->arena, n, sizeof(*db->sources));
 	db->readers = calloc(n + 1, sizeof(*db->readers));
 	db->covering = calloc(n + 1, sizeof(*db->covering));
-	if (!db->sources || !db->readers || !db->covering)
+	if (!db->problems || !db->sources || !db->readers || !db->covering)
 		return err_set(err, -ENOMEM, "%s: out of memory", db->dir);
 	for (size_t i = 0; i < n; i++) {
 		const struct manifest_source *source = &db->manifest.sources[i];
@@ -115,19 +163,24 @@ static int make_readers(struct vulndb *db, const struct file_mark *marks, struct
 			.file = source->file.name,
 			.sha256 = source->file.sha256 };
 		reader->source = source;
-		reader->mark = marks[i];
+		reader->mark = states[i].mark;
 		reader->is_osv = str_eq(source->kind, STR("osv"));
 		int length = snprintf(reader->path, sizeof(reader->path), "%s/" STR_FMT, db->dir,
 		        STR_ARG(source->file.name));
 		if (length < 0 || (size_t)length >= sizeof(reader->path))
 			return err_set(err, -ENAMETOOLONG, "%s: path too long", db->dir);
+		int r = check_reader(db, reader, &states[i], err);
+		if (r < 0)
+			return r;
 	}
+	if (states[n].r < 0)
+		lose_filters(db, states[n].err.text);
 	return 0;
 }
 
 static int open_folder(struct vulndb *db, const char *dir, struct err *err)
 {
-	struct file_mark *marks = NULL;
+	struct file_state *states = NULL;
 	if (!realpath(dir, db->dir))
 		return err_set(err, -errno, "%s: %s", dir,
 		        errno == ENOENT ? "no vulnerability database there" : strerror(errno));
@@ -137,8 +190,8 @@ static int open_folder(struct vulndb *db, const char *dir, struct err *err)
 	db->lock_fd = readers_lock(db->dir_fd, false);
 	int r = verify_read_manifest(db->dir_fd, dir, &db->arena, &db->manifest, err);
 	if (r == 0)
-		r = verify_files(db->dir_fd, &db->manifest, &db->arena, &marks, err);
-	return r < 0 ? r : make_readers(db, marks, err);
+		r = verify_files(db->dir_fd, &db->manifest, &db->arena, &states, err);
+	return r < 0 ? r : make_readers(db, states, err);
 }
 
 int vulndb_open(const char *dir, struct vulndb **ret, struct err *err)
@@ -175,27 +228,19 @@ const struct vulndb_source *vulndb_sources(const struct vulndb *db, size_t *ret_
 	return db->sources;
 }
 
-static uint64_t coverage_in(const struct manifest_source *source, str ecosystem)
+const struct vulndb_problem *vulndb_problems(const struct vulndb *db, size_t *ret_count)
 {
-	size_t low = 0, high = source->n_ecosystems;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int c = str_cmp(source->ecosystems[middle].name, ecosystem);
-		if (c == 0)
-			return source->ecosystems[middle].n;
-		if (c < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return 0;
+	*ret_count = db->n_problems;
+	return db->problems;
 }
 
 uint64_t vulndb_coverage(const struct vulndb *db, str ecosystem)
 {
 	uint64_t n = 0;
-	for (size_t i = 0; i < db->manifest.n_sources; i++)
-		n += coverage_in(&db->manifest.sources[i], ecosystem);
+	for (size_t i = 0; i < db->manifest.n_sources; i++) {
+		if (!db->readers[i].is_bad)
+			n += manifest_coverage(&db->manifest.sources[i], ecosystem);
+	}
 	return n;
 }
 
@@ -313,24 +358,32 @@ static int divide_filters(struct vulndb *db)
 	return in.rest.n > 0 ? -ERR_FORMAT : 0;
 }
 
-static int read_filters(struct vulndb *db, struct err *err)
+/* Without its filter every source is asked: that is slow, and as right. */
+static void read_filters(struct vulndb *db)
 {
 	char name[NAME_MAX + 1];
-	struct file_mark mark;
-	if (db->filters.n > 0)
-		return 0;
+	struct file_mark mark = { 0 };
+	struct err err = { 0 };
+	if (db->has_filters)
+		return;
+	db->has_filters = true;
 	(void)snprintf(name, sizeof(name), STR_FMT, STR_ARG(db->manifest.filter.name));
 	int r = file_mark_read(db->dir_fd, name, &mark);
 	if (r < 0 || !file_mark_eq(&mark, &db->filter_mark))
-		return err_set(err, -ERR_FORMAT,
+		r = err_set(&err, -ERR_FORMAT,
 		        "%s/%s: it was changed or removed since it was opened", db->dir, name);
-	r = fs_read(db->dir_fd, name, &db->filters, err);
+	else
+		r = fs_read(db->dir_fd, name, &db->filters, &err);
 	if (r == 0 && divide_filters(db) < 0)
-		r = err_set(err, -ERR_FORMAT, "%s/%s: damaged: build the database again", db->dir,
+		r = err_set(&err, -ERR_FORMAT,
+		        "%s/%s: damaged, or of an older program: build the database again", db->dir,
 		        name);
-	if (r < 0)
-		buf_fini(&db->filters);
-	return r;
+	if (r == 0)
+		return;
+	for (size_t i = 0; i < db->manifest.n_sources; i++)
+		db->readers[i].filter = (str){ NULL, 0 };
+	buf_fini(&db->filters);
+	lose_filters(db, err.text);
 }
 
 /* The sources that speak of an ecosystem; asked for the same one many times in a row. */
@@ -340,7 +393,7 @@ static void select_covering(struct vulndb *db, str ecosystem)
 		return;
 	db->n_covering = 0;
 	for (size_t i = 0; i < db->manifest.n_sources; i++) {
-		if (coverage_in(&db->manifest.sources[i], ecosystem) > 0)
+		if (manifest_coverage(&db->manifest.sources[i], ecosystem) > 0)
 			db->covering[db->n_covering++] = i;
 	}
 	size_t n = ecosystem.n < sizeof(db->last_ecosystem) ? ecosystem.n : 0;
@@ -382,12 +435,17 @@ static int find_rows(struct vulndb *db, str key, struct arena *arena, struct pac
 	uint64_t hash = filter_hash(key);
 	for (size_t i = 0; i < db->n_covering; i++) {
 		struct reader *reader = &db->readers[db->covering[i]];
+		struct err why = { 0 };
 		str value;
-		if (!filter_may_have(reader->filter, hash))
+		if (reader->is_bad || !filter_may_have(reader->filter, hash))
 			continue;
-		int r = find_bytes(db, reader, QUERY_PACKAGE, key, arena, &value, err);
-		if (r < 0)
-			return r;
+		int r = find_bytes(db, reader, QUERY_PACKAGE, key, arena, &value, &why);
+		if (r < 0) {
+			r = leave_out(db, reader, r, &why, err);
+			if (r < 0)
+				return r;
+			continue;
+		}
 		if (r == 0)
 			continue;
 		struct cursor in = CURSOR(value);
@@ -399,11 +457,32 @@ static int find_rows(struct vulndb *db, str key, struct arena *arena, struct pac
 	return 0;
 }
 
+/* Take the rows apart, one after the other; a damaged one leaves its source out. */
+static int decode_rows(struct vulndb *db, const struct package_row *rows, size_t n_rows,
+        str ecosystem, str name, struct arena *arena, struct advisory_affected *all,
+        size_t *ret_count, struct err *err)
+{
+	size_t at = 0;
+	for (size_t i = 0; i < n_rows; i++) {
+		struct cursor in = CURSOR(rows[i].value);
+		struct err why = { 0 };
+		int r = decode_package(&rows[i], ecosystem, name, arena, all + at, &why);
+		if (r == 0)
+			at += decode_count(&in);
+		else
+			r = leave_out(db, rows[i].reader, r, &why, err);
+		if (r < 0)
+			return r;
+	}
+	*ret_count = at;
+	return 0;
+}
+
 int vulndb_affecting(struct vulndb *db, str ecosystem, str name, struct arena *arena,
         const struct advisory_affected **ret, size_t *ret_count, struct err *err)
 {
 	char key[ECOSYSTEM_MAX_BYTES + 1 + PACKAGE_MAX_BYTES];
-	size_t n_rows, n_entries, at = 0;
+	size_t n_rows, n_entries, n = 0;
 	if (ecosystem.n > ECOSYSTEM_MAX_BYTES || name.n > PACKAGE_MAX_BYTES || ecosystem.n == 0 ||
 	        name.n == 0) {
 		*ret = NULL; /* nothing so long is ever stored */
@@ -413,29 +492,24 @@ int vulndb_affecting(struct vulndb *db, str ecosystem, str name, struct arena *a
 	memcpy(key, ecosystem.p, ecosystem.n);
 	key[ecosystem.n] = '\0';
 	memcpy(key + ecosystem.n + 1, name.p, name.n);
-	int r = read_filters(db, err);
-	if (r < 0)
-		return r;
+	read_filters(db);
 	select_covering(db, ecosystem);
 	struct package_row *rows = arena_alloc(arena, db->n_covering, sizeof(*rows));
 	str own_ecosystem, own_name;
 	if (!rows || arena_copy(arena, ecosystem, &own_ecosystem) < 0 ||
 	        arena_copy(arena, name, &own_name) < 0)
 		return err_set(err, -ERR_LIMIT, "the answer is larger than it may be");
-	r = find_rows(
+	int r = find_rows(
 	        db, (str){ key, ecosystem.n + 1 + name.n }, arena, rows, &n_rows, &n_entries, err);
 	struct advisory_affected *all = r < 0 ? NULL : arena_alloc(arena, n_entries, sizeof(*all));
 	if (r == 0 && !all)
 		return err_set(err, -ERR_LIMIT, "the answer is larger than it may be");
-	for (size_t i = 0; r == 0 && i < n_rows; i++) {
-		struct cursor in = CURSOR(rows[i].value);
-		r = decode_package(&rows[i], own_ecosystem, own_name, arena, all + at, err);
-		at += decode_count(&in);
-	}
+	if (r == 0)
+		r = decode_rows(db, rows, n_rows, own_ecosystem, own_name, arena, all, &n, err);
 	if (r < 0)
 		return r;
 	*ret = all;
-	*ret_count = n_entries;
+	*ret_count = n;
 	return 0;
 }
 
@@ -497,7 +571,7 @@ static int find_named(struct vulndb *db, struct reader *reader, str id, uint64_t
 {
 	str value;
 	int r = 0;
-	if (reader->is_osv && filter_may_have(reader->filter, hash))
+	if (reader->is_osv && !reader->is_bad && filter_may_have(reader->filter, hash))
 		r = find_bytes(db, reader, QUERY_NAME, id, arena, &value, err);
 	if (r <= 0) {
 		*ret_count = 0;
@@ -518,6 +592,23 @@ struct named {
 	size_t n;
 };
 
+/* The records of one source, as far as they can be read: all, or none of them. */
+static int read_named(struct vulndb *db, struct reader *reader, struct named *named,
+        struct arena *arena, struct advisory *ret, size_t *ret_count, struct err *err)
+{
+	struct err why = { 0 };
+	for (size_t i = 0; i < named->n; i++) {
+		int r = read_record(
+		        db, reader, decode_number(&named->numbers), arena, &ret[i], &why);
+		if (r < 0) {
+			*ret_count = 0;
+			return leave_out(db, reader, r, &why, err);
+		}
+	}
+	*ret_count = named->n;
+	return 0;
+}
+
 int vulndb_naming(struct vulndb *db, str id, struct arena *arena, const struct advisory **ret,
         size_t *ret_count, struct err *err)
 {
@@ -526,25 +617,28 @@ int vulndb_naming(struct vulndb *db, str id, struct arena *arena, const struct a
 	struct named *named = arena_alloc(arena, db->manifest.n_sources, sizeof(*named));
 	if (!named)
 		return err_set(err, -ERR_LIMIT, "the answer is larger than it may be");
-	int r = read_filters(db, err);
-	for (size_t i = 0; r == 0 && i < db->manifest.n_sources; i++) {
-		r = find_named(
-		        db, &db->readers[i], id, hash, arena, &named[i].numbers, &named[i].n, err);
+	read_filters(db);
+	for (size_t i = 0; i < db->manifest.n_sources; i++) {
+		struct err why = { 0 };
+		int r = find_named(
+		        db, &db->readers[i], id, hash, arena, &named[i].numbers, &named[i].n, &why);
+		if (r < 0) {
+			named[i].n = 0;
+			r = leave_out(db, &db->readers[i], r, &why, err);
+		}
+		if (r < 0)
+			return r;
 		total += named[i].n;
 	}
-	if (r < 0)
-		return r;
 	struct advisory *all = arena_alloc(arena, total, sizeof(*all));
 	if (!all)
 		return err_set(err, -ERR_LIMIT, "the answer is larger than it may be");
 	for (size_t i = 0; i < db->manifest.n_sources; i++) {
-		for (size_t j = 0; j < named[i].n; j++) {
-			uint64_t number = decode_number(&named[i].numbers);
-			r = read_record(db, &db->readers[i], number, arena, &all[n], err);
-			if (r < 0)
-				return r;
-			n++;
-		}
+		size_t more;
+		int r = read_named(db, &db->readers[i], &named[i], arena, all + n, &more, err);
+		if (r < 0)
+			return r;
+		n += more;
 	}
 	*ret = all;
 	*ret_count = n;
@@ -560,17 +654,14 @@ static struct reader *find_reader(struct vulndb *db, str source)
 	return NULL;
 }
 
-/* One whole record of one source. */
-static int read_whole(struct vulndb *db, str source, str id, struct arena *arena,
+/* One whole record of one source. Returns 1, 0 when it has none of that id, or a failure. */
+static int find_whole(struct vulndb *db, struct reader *reader, str id, struct arena *arena,
         struct advisory *ret, const struct advisory_affected **ret_affected, size_t *ret_count,
         struct err *err)
 {
-	struct reader *reader = find_reader(db, source);
 	struct cursor numbers;
 	size_t n = 0;
-	int r = read_filters(db, err);
-	if (r == 0 && reader)
-		r = find_named(db, reader, id, filter_hash(id), arena, &numbers, &n, err);
+	int r = find_named(db, reader, id, filter_hash(id), arena, &numbers, &n, err);
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct advisory advisory;
 		uint64_t number = decode_number(&numbers);
@@ -578,11 +669,36 @@ static int read_whole(struct vulndb *db, str source, str id, struct arena *arena
 		if (r < 0 || !str_eq(advisory.id, id))
 			continue; /* the name is an alias of this one */
 		r = read_detail(db, reader, number, arena, &advisory, ret_affected, ret_count, err);
-		if (r == 0)
-			*ret = advisory;
-		return r;
+		if (r < 0)
+			return r;
+		*ret = advisory;
+		return 1;
 	}
-	return r < 0 ? r
+	return r;
+}
+
+static int read_whole(struct vulndb *db, str source, str id, struct arena *arena,
+        struct advisory *ret, const struct advisory_affected **ret_affected, size_t *ret_count,
+        struct err *err)
+{
+	struct reader *reader = find_reader(db, source);
+	struct err why = { 0 };
+	int r = 0;
+	read_filters(db);
+	if (reader && !reader->is_bad) {
+		r = find_whole(db, reader, id, arena, ret, ret_affected, ret_count, &why);
+		if (r < 0)
+			r = leave_out(db, reader, r, &why, err);
+	}
+	if (r < 0)
+		return r;
+	if (reader && reader->is_bad) {
+		*ret = (struct advisory){ .source = reader->source->name };
+		*ret_affected = NULL;
+		*ret_count = 0;
+		return arena_copy(arena, id, &ret->id) < 0 ? out_of_memory(reader, err) : 0;
+	}
+	return r > 0 ? 0
 	             : err_set(err, -ENOENT, "no record " STR_FMT " in " STR_FMT,
 	                       STR_ARG(str_head(id, 80)), STR_ARG(str_head(source, 100)));
 }
@@ -617,6 +733,23 @@ int vulndb_affected_by(struct vulndb *db, str source, str id, struct arena *aren
 	return 0;
 }
 
+/* The value of a CVE in one source. Returns 1, 0, or a failure. */
+static int find_cve_in(struct vulndb *db, struct reader *reader, uint32_t year, uint32_t number,
+        uint32_t *ret_value, struct err *err)
+{
+	struct arena arena = ARENA((size_t)1 << 20);
+	str page;
+	int r = find_number(
+	        db, reader, QUERY_PAGE, (int64_t)year << 32 | number, &arena, &page, err);
+	if (r > 0) {
+		r = cve_page_find(page, year, number, ret_value);
+		if (r < 0)
+			r = row_damaged(reader, err);
+	}
+	arena_fini(&arena);
+	return r;
+}
+
 /* The value of a CVE in the first source of a kind. Returns 1, 0, or a failure. */
 static int find_cve(
         struct vulndb *db, const char *kind, str cve, uint32_t *ret_value, struct err *err)
@@ -626,18 +759,12 @@ static int find_cve(
 		return 0;
 	for (size_t i = 0; i < db->manifest.n_sources; i++) {
 		struct reader *reader = &db->readers[i];
-		struct arena arena = ARENA((size_t)1 << 20);
-		str page = { 0 };
-		if (!str_eq(reader->source->kind, str_from_c(kind)))
+		struct err why = { 0 };
+		if (reader->is_bad || !str_eq(reader->source->kind, str_from_c(kind)))
 			continue;
-		int r = find_number(
-		        db, reader, QUERY_PAGE, (int64_t)year << 32 | number, &arena, &page, err);
-		if (r > 0) {
-			r = cve_page_find(page, year, number, ret_value);
-			if (r < 0)
-				r = row_damaged(reader, err);
-		}
-		arena_fini(&arena);
+		int r = find_cve_in(db, reader, year, number, ret_value, &why);
+		if (r < 0)
+			r = leave_out(db, reader, r, &why, err);
 		if (r != 0)
 			return r;
 	}

@@ -124,7 +124,9 @@ static int64_t read_stamp(int dir_fd, const struct manifest *manifest, struct bu
 	return mark.mtime_ns;
 }
 
-static void write_stamp(int dir_fd, const struct manifest *manifest)
+/* With `states`, only of the files that were found good, as they were then. */
+static void write_stamp(
+        int dir_fd, const struct manifest *manifest, const struct file_state *states)
 {
 	autobuf text = BUF(MANIFEST_MAX_BYTES);
 	buf_printf(&text, "%s\n", manifest->digest);
@@ -132,7 +134,11 @@ static void write_stamp(int dir_fd, const struct manifest *manifest)
 	for (size_t i = 0; (file = manifest_file_at(manifest, i)); i++) {
 		char name[NAME_MAX + 1];
 		struct file_mark mark = { 0 };
-		if (!file_name(file, name) || file_mark_read(dir_fd, name, &mark) < 0)
+		if (states && states[i].r < 0)
+			continue;
+		if (states)
+			mark = states[i].mark;
+		else if (!file_name(file, name) || file_mark_read(dir_fd, name, &mark) < 0)
 			return;
 		write_mark(&text, &mark, file->name);
 	}
@@ -159,39 +165,47 @@ void verify_write_stamp(int dir_fd, const struct manifest *manifest)
 		if (missing > 0)
 			(void)nanosleep(&pause, NULL);
 	}
-	write_stamp(dir_fd, manifest);
+	write_stamp(dir_fd, manifest, NULL);
+}
+
+/* One file. Returns 0, 1 when it was good but had to be hashed, or a failure. */
+static int check_file(int dir_fd, const struct manifest_file *file, str stamp, int64_t stamped_ns,
+        struct file_mark *ret, struct err *err)
+{
+	char name[NAME_MAX + 1];
+	struct file_mark after = { 0 };
+	if (!file_name(file, name))
+		return err_set(err, -ERR_FORMAT, "a file of the database has too long a name");
+	int r = file_mark_read(dir_fd, name, ret);
+	if (r == 0 && ret->size == file->bytes && is_vouched(stamp, stamped_ns, ret, file->name))
+		return 0;
+	r = verify_file(dir_fd, file, err);
+	if (r < 0)
+		return r;
+	if (file_mark_read(dir_fd, name, &after) < 0 || !file_mark_eq(ret, &after))
+		return err_set(err, -ERR_FORMAT, "%s: it changed while it was read", name);
+	return 1;
 }
 
 int verify_files(int dir_fd, const struct manifest *manifest, struct arena *arena,
-        struct file_mark **ret, struct err *err)
+        struct file_state **ret, struct err *err)
 {
 	autobuf stamp = BUF(MANIFEST_MAX_BYTES);
 	int64_t stamped_ns = read_stamp(dir_fd, manifest, &stamp);
-	struct file_mark *marks = arena_alloc(arena, manifest->n_sources + 1, sizeof(*marks));
+	struct file_state *states = arena_alloc(arena, manifest->n_sources + 1, sizeof(*states));
 	bool is_stale = false;
-	if (!marks)
+	if (!states)
 		return err_set(err, -ERR_LIMIT, "out of memory for the database");
 	const struct manifest_file *file;
 	for (size_t i = 0; (file = manifest_file_at(manifest, i)); i++) {
-		char name[NAME_MAX + 1];
-		if (!file_name(file, name))
-			return err_set(
-			        err, -ERR_FORMAT, "a file of the database has too long a name");
-		int r = file_mark_read(dir_fd, name, &marks[i]);
-		if (r == 0 && marks[i].size == file->bytes &&
-		        is_vouched(buf_str(&stamp), stamped_ns, &marks[i], file->name))
-			continue;
-		r = verify_file(dir_fd, file, err);
-		if (r < 0)
-			return r;
-		struct file_mark after;
-		if (file_mark_read(dir_fd, name, &after) < 0 || !file_mark_eq(&marks[i], &after))
-			return err_set(err, -ERR_FORMAT, "%s: it changed while it was read", name);
-		is_stale = true;
+		struct file_state *state = &states[i];
+		state->r = check_file(
+		        dir_fd, file, buf_str(&stamp), stamped_ns, &state->mark, &state->err);
+		is_stale |= state->r > 0;
 	}
 	if (is_stale)
-		write_stamp(dir_fd, manifest);
-	*ret = marks;
+		write_stamp(dir_fd, manifest, states);
+	*ret = states;
 	return 0;
 }
 

@@ -23,16 +23,22 @@ int file_mark_read(int dir_fd, const char *name, struct file_mark *ret);
 /** Are they the same? */
 bool file_mark_eq(const struct file_mark *a, const struct file_mark *b);
 
+/** What verify_files() found of one file. */
+struct file_state {
+	struct file_mark mark;
+	int r; /* 0; -ERR_FORMAT when it is missing, or not the one named; -errno */
+	struct err err;
+};
+
 /**
  * Check every file of a manifest, hashing those that the stamp does not vouch for, and renew the
- * stamp if that is possible.
+ * stamp if that is possible. A bad file is an answer here: the others are good all the same.
  *
- * Out:     ret  arena; one mark per file, in the order of manifest_file_at()
- * Returns: 0; -ERR_FORMAT when a file is missing, or not the one named; -ERR_LIMIT when the arena
- *          is full; -errno
+ * Out:     ret  arena; one per file, in the order of manifest_file_at()
+ * Returns: 0; -ERR_LIMIT when the arena is full
  */
 int verify_files(int dir_fd, const struct manifest *manifest, struct arena *arena,
-        struct file_mark **ret, struct err *err);
+        struct file_state **ret, struct err *err);
 
 /** Hash one file of a manifest. Returns: 0; -ERR_FORMAT when it is another than named; -errno */
 int verify_file(int dir_fd, const struct manifest_file *file, struct err *err);

@@ -6,9 +6,9 @@
  *
  * A folder with one immutable SQLite file per source and a manifest that names each with its
  * SHA-256. The manifest is replaced last and by rename, so a reader sees the old data or the new,
- * never a mixture. A file that is not what the manifest says is an error sentence at open or
- * verify, never a wrong answer: what was verified is remembered by (inode, size, mtime, ctime), and
- * anything else is hashed again.
+ * never a mixture. What was verified is remembered by (inode, size, mtime, ctime), and anything
+ * else is hashed again. A source whose file is not what the manifest says gives no answers, and is
+ * a sentence in vulndb_problems(): the other sources answer as if it were not there.
  */
 
 #include "base/arena.h"
@@ -51,12 +51,13 @@ struct vulndb_source {
 };
 
 /**
- * Open a database.
+ * Open a database. Ask vulndb_problems() then, and again at the end.
  *
  * In:      dir  the folder that vulndb_build() filled
  * Out:     ret  caller closes
- * Returns: 0; -ENOENT when there is no database; -ERR_FORMAT when a file is damaged or foreign;
- *          -ERR_UNSUPPORTED when it was made by a newer program
+ * Returns: 0, also when files of sources are damaged, foreign or missing; -ENOENT when there is no
+ *          database; -ERR_FORMAT when its manifest is damaged or foreign; -ERR_UNSUPPORTED when it
+ *          was made by a newer or an older program
  */
 int vulndb_open(const char *dir, struct vulndb **ret, struct err *err);
 
@@ -73,10 +74,27 @@ str vulndb_built_at(const struct vulndb *db);
 /** The sources, sorted by name. Borrows. */
 const struct vulndb_source *vulndb_sources(const struct vulndb *db, size_t *ret_count);
 
-/** Does any source say anything about this ecosystem, release included ("Debian:12")? */
+/** A source that is left out of all answers since the problem was found. Strings borrow. */
+struct vulndb_problem {
+	str source; /* as in struct vulndb_source; empty: the filter, which costs only time */
+	str text;   /* names the file and says what is wrong */
+};
+
+/**
+ * The problems so far, in the order they were found: those that show at opening, and those that a
+ * look-up met later. An answer is complete only if this is empty after it.
+ *
+ * Out:     ret_count  grows with look-ups; at most one per source, and one
+ * Returns: borrows from the database; entries stay as they are
+ */
+const struct vulndb_problem *vulndb_problems(const struct vulndb *db, size_t *ret_count);
+
+/** Does any source, of those without a problem, say anything about this ecosystem, release included
+ * ("Debian:12")? */
 bool vulndb_covers(const struct vulndb *db, str ecosystem);
 
-/** How many affected packages all sources together name for an ecosystem, release included. */
+/** How many affected packages the sources without a problem name together for an ecosystem, release
+ * included. */
 uint64_t vulndb_coverage(const struct vulndb *db, str ecosystem);
 
 /**
@@ -85,7 +103,8 @@ uint64_t vulndb_coverage(const struct vulndb *db, str ecosystem);
  * In:      ecosystem  with the release: "Debian:12", "PyPI"
  *          name       as ecosystem_normal_name() gives it
  * Out:     ret, ret_count  arena; ordered by source, record and position; written on success only
- * Returns: 0; -ERR_FORMAT when a row is damaged; -ERR_LIMIT when the arena is full
+ * Returns: 0, also when a source turns out to be damaged: see vulndb_problems();
+ *          -ERR_LIMIT when the arena is full; -errno (no memory, no descriptor)
  */
 int vulndb_affecting(struct vulndb *db, str ecosystem, str name, struct arena *arena,
         const struct advisory_affected **ret, size_t *ret_count, struct err *err);
@@ -95,7 +114,8 @@ int vulndb_affecting(struct vulndb *db, str ecosystem, str name, struct arena *a
  * sources that use it so).
  *
  * Out:     ret, ret_count  arena; ordered by source and id; `details` and `references` are empty
- * here: they are packed, and vulndb_record() unpacks them Returns: 0; -ERR_FORMAT; -ERR_LIMIT
+ *          here: they are packed, and vulndb_record() unpacks them
+ * Returns: as vulndb_affecting()
  */
 int vulndb_naming(struct vulndb *db, str id, struct arena *arena, const struct advisory **ret,
         size_t *ret_count, struct err *err);
@@ -103,19 +123,21 @@ int vulndb_naming(struct vulndb *db, str id, struct arena *arena, const struct a
 /**
  * One record, whole.
  *
- * Returns: 0; -ENOENT; -ERR_FORMAT; -ERR_LIMIT
+ * Out:     ret  arena; nothing but id and source when the source has a problem: what it affects may
+ *               have been answered before that was found
+ * Returns: 0; -ENOENT; else as vulndb_affecting()
  */
 int vulndb_record(struct vulndb *db, str source, str id, struct arena *arena, struct advisory *ret,
         struct err *err);
 
-/** Everything one record affects; as vulndb_affecting(), but asked by record. */
+/** Everything one record affects; as vulndb_affecting(), but asked by record. Also -ENOENT. */
 int vulndb_affected_by(struct vulndb *db, str source, str id, struct arena *arena,
         const struct advisory_affected **ret, size_t *ret_count, struct err *err);
 
-/** EPSS probability (0 to 1) of a CVE. Returns: 0; -ENOENT; -ERR_FORMAT */
+/** EPSS probability (0 to 1) of a CVE. Returns: 0; -ENOENT; -errno */
 int vulndb_epss(struct vulndb *db, str cve, double *ret, struct err *err);
 
-/** Is a CVE in CISA's catalogue of exploited vulnerabilities? Returns: 1, 0; -ERR_FORMAT */
+/** Is a CVE in CISA's catalogue of exploited vulnerabilities? Returns: 1, 0; -errno */
 int vulndb_is_kev(struct vulndb *db, str cve, struct err *err);
 
 /**

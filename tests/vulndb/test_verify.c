@@ -79,6 +79,12 @@ static int answers(const char *dir, struct buf *out, struct err *err)
 		buf_add(out, vulndb_digest(db));
 		buf_add(out, vulndb_built_at(db));
 	}
+	if (r >= 0) {
+		const struct vulndb_problem *problems = vulndb_problems(db, &n);
+		r = n == 0 ? 0
+		           : err_set(err, -ERR_FORMAT, STR_FMT ": " STR_FMT,
+		                     STR_ARG(problems[0].source), STR_ARG(problems[0].text));
+	}
 	vulndb_close(db);
 	arena_fini(&arena);
 	return r < 0 ? r : 0;
@@ -284,11 +290,11 @@ static void test_verify__names_a_foreign_or_newer_database(void **state)
 	forge_database(state,
 	        "PRAGMA application_id = 1399739972; PRAGMA user_version = 3; CREATE TABLE t(a)");
 	assert_int_equal(DB_APPLICATION, 1399739972);
-	assert_int_equal(answers(in_scratch(state, "copy"), &now, &err), -ERR_UNSUPPORTED);
+	assert_int_equal(answers(in_scratch(state, "copy"), &now, &err), -ERR_FORMAT);
 	assert_non_null(strstr(err.text, "newer"));
 	forge_database(state,
 	        "PRAGMA application_id = 1399739972; PRAGMA user_version = 1; CREATE TABLE t(a)");
-	assert_int_equal(answers(in_scratch(state, "copy"), &now, &err), -ERR_UNSUPPORTED);
+	assert_int_equal(answers(in_scratch(state, "copy"), &now, &err), -ERR_FORMAT);
 	assert_non_null(strstr(err.text, "made by an older program: build it again"));
 	forge_database(state,
 	        "PRAGMA application_id = 1399739972; PRAGMA user_version = 2;"
@@ -335,9 +341,12 @@ static void test_verify__notices_a_file_replaced_while_open(void **state)
 	str file = vulndb_sources(db, &n)[1].file;
 	(void)snprintf(path, sizeof(path), "%s/" STR_FMT, in_scratch(state, "copy"), STR_ARG(file));
 	write_file(path, STR("something else"));
-	assert_int_equal(
-	        vulndb_affecting(db, STR("PyPI"), STR("a"), &arena, &a, &n, &err), -ERR_FORMAT);
-	assert_non_null(strstr(err.text, "changed"));
+	assert_int_equal(vulndb_affecting(db, STR("PyPI"), STR("a"), &arena, &a, &n, &err), 0);
+	assert_int_equal(n, 0);
+	const struct vulndb_problem *problem = vulndb_problems(db, &n);
+	assert_int_equal(n, 1);
+	assert_true(str_eq(problem->source, STR("osv/PyPI")));
+	assert_true(str_has_suffix(problem->text, STR("changed or removed since it was opened")));
 	vulndb_close(db);
 	arena_fini(&arena);
 }
@@ -384,6 +393,116 @@ static void test_verify__believes_no_odd_file_name(void **state)
 	assert_false(manifest_is_data_file(STR("osv b-0123456789abcdef.sqlite")));
 }
 
+/* A database of two ecosystems, of which the file of one is damaged. */
+static struct vulndb *open_half(void **state, bool after_opening, bool is_filter)
+{
+	struct vulndb *db = NULL;
+	struct err err = { 0 };
+	char path[1400];
+	size_t n;
+	(void)fs_remove_tree(AT_FDCWD, in_scratch(state, "db2"));
+	write_zip(
+	        in_scratch(state, "in2/osv/PyPI/all.zip"), "A-1.json", OSV_PLAIN("A-1", "a"), NULL);
+	write_zip(in_scratch(state, "in2/osv/npm/all.zip"), "B-1.json",
+	        "{\"id\":\"B-1\",\"aliases\":[\"A-1\"],\"affected\":[{\"package\":{\"ecosystem\":"
+	        "\"npm\",\"name\":\"b\"},\"versions\":[\"1\"]}]}",
+	        NULL);
+	const char *in = in_scratch(state, "in2/osv"), *store = in_scratch(state, "store2");
+	assert_int_equal(feed_import(&in, 1, store, 1, NULL, &err), 0);
+	assert_int_equal(vulndb_build(store, in_scratch(state, "db2"), 1, NULL, &err), 0);
+	assert_int_equal(vulndb_open(in_scratch(state, "db2"), &db, &err), 0);
+	str file = vulndb_sources(db, &n)[0].file;
+	(void)snprintf(path, sizeof(path), "%s/" STR_FMT, in_scratch(state, "db2"), STR_ARG(file));
+	if (is_filter) {
+		struct dirent **names;
+		int found = scandir(in_scratch(state, "db2"), &names, NULL, alphasort);
+		for (int i = 0; i < found; i++) {
+			if (str_has_suffix(str_from_c(names[i]->d_name), STR(".filter")))
+				(void)snprintf(path, sizeof(path), "%s/%s",
+				        in_scratch(state, "db2"), names[i]->d_name);
+			free(names[i]);
+		}
+		free(names);
+	}
+	flip_byte(path, 40, 1);
+	if (!after_opening) {
+		vulndb_close(db);
+		assert_int_equal(vulndb_open(in_scratch(state, "db2"), &db, &err), 0);
+		assert_ptr_not_equal(vulndb_problems(db, &n), NULL);
+		assert_int_equal(n, 1);
+	}
+	return db;
+}
+
+/* What the database says of npm is whole, and of PyPI nothing once the damage is known. */
+static void expect_npm_only(struct vulndb *db)
+{
+	struct arena arena = ARENA((size_t)1 << 20);
+	const struct advisory_affected *affected;
+	const struct advisory *named;
+	struct advisory one;
+	struct err err = { 0 };
+	size_t n;
+	assert_int_equal(
+	        vulndb_affecting(db, STR("PyPI"), STR("a"), &arena, &affected, &n, &err), 0);
+	assert_int_equal(n, 0);
+	assert_false(vulndb_covers(db, STR("PyPI")));
+	assert_int_equal(
+	        vulndb_affecting(db, STR("npm"), STR("b"), &arena, &affected, &n, &err), 0);
+	assert_int_equal(n, 1);
+	assert_true(vulndb_covers(db, STR("npm")));
+	assert_int_equal(vulndb_naming(db, STR("A-1"), &arena, &named, &n, &err), 0);
+	assert_int_equal(n, 1);
+	assert_true(str_eq(named[0].id, STR("B-1")));
+	assert_int_equal(vulndb_record(db, STR("osv/npm"), STR("B-1"), &arena, &one, &err), 0);
+	assert_int_equal(one.n_aliases, 1);
+	assert_int_equal(vulndb_record(db, STR("osv/PyPI"), STR("A-1"), &arena, &one, &err), 0);
+	assert_true(str_eq(one.id, STR("A-1")));
+	assert_int_equal(one.title.n, 0);
+	assert_int_equal(
+	        vulndb_affected_by(db, STR("osv/PyPI"), STR("A-1"), &arena, &affected, &n, &err),
+	        0);
+	assert_int_equal(n, 0);
+	const struct vulndb_problem *problems = vulndb_problems(db, &n);
+	assert_int_equal(n, 1);
+	assert_true(str_eq(problems[0].source, STR("osv/PyPI")));
+	assert_non_null(memmem(problems[0].text.p, problems[0].text.n, "osv-PyPI-", 9));
+	arena_fini(&arena);
+	vulndb_close(db);
+}
+
+static void test_verify__damage_of_one_source_leaves_the_others(void **state)
+{
+	expect_npm_only(open_half(state, false, false));
+	expect_npm_only(open_half(state, false, false)); /* the stamp vouches for no bad file */
+	expect_npm_only(open_half(state, true, false));
+}
+
+static void test_verify__a_damaged_filter_costs_only_time(void **state)
+{
+	for (int after = 0; after < 2; after++) {
+		struct vulndb *db = open_half(state, after, true);
+		struct arena arena = ARENA((size_t)1 << 20);
+		const struct advisory *named;
+		const struct advisory_affected *affected;
+		struct err err = { 0 };
+		size_t n;
+		assert_int_equal(vulndb_naming(db, STR("A-1"), &arena, &named, &n, &err), 0);
+		assert_int_equal(n, 2);
+		assert_int_equal(
+		        vulndb_affecting(db, STR("PyPI"), STR("a"), &arena, &affected, &n, &err),
+		        0);
+		assert_int_equal(n, 1);
+		const struct vulndb_problem *problems = vulndb_problems(db, &n);
+		assert_int_equal(n, 1);
+		assert_int_equal(problems[0].source.n, 0);
+		assert_int_equal(
+		        vulndb_verify(in_scratch(state, "db2"), NULL, NULL, &err), -ERR_FORMAT);
+		vulndb_close(db);
+		arena_fini(&arena);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -398,6 +517,8 @@ int main(void)
 		cmocka_unit_test(test_verify__opens_a_database_it_may_not_write),
 		cmocka_unit_test(test_verify__refuses_what_is_no_regular_file),
 		cmocka_unit_test(test_verify__believes_no_odd_file_name),
+		cmocka_unit_test(test_verify__damage_of_one_source_leaves_the_others),
+		cmocka_unit_test(test_verify__a_damaged_filter_costs_only_time),
 	};
 	return cmocka_run_group_tests(tests, group_setup, scratch_teardown);
 }
