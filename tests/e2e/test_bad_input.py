@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hostile and damaged input: a clear sentence or a ledger entry, the rest still scanned, no signal."""
+import hashlib
 import json
 import os
 import random
+import re
 import socket
 import subprocess
 import threading
+import time
 import zipfile
 
-from harness import (SONDE, Skip, database, environment, inventory, npm_package, os_release, osv, pip_package, run, scan,
-                     sonde, tool, write)
+from harness import (SONDE, Skip, database, dpkg_package, environment, inventory, npm_package, os_release, osv, pip_package,
+                     run, scan, sonde, tool, write)
 
 
 def good_root(scratch):
@@ -56,7 +59,7 @@ def test_bad_input__huge_metadata_and_long_versions(scratch):
     noend = write(site / "noend-1.dist-info/METADATA", "X-Filler: " + "a" * 100)
     os.truncate(noend, 1 << 30)
     write(site / "long-1.dist-info/METADATA", f"Name: long\nVersion: {'1.' * 5000}0\n\n")
-    report = inventory("--root", root, code=None)
+    report = inventory("--root", root, code=3)
     assert {"good", "sparse"} <= set(names(report)), names(report)
     assert "noend" not in names(report)
     assert reasons(report, "/usr/lib/python3/site-packages/noend-1.dist-info/METADATA")
@@ -68,7 +71,7 @@ def test_bad_input__a_long_version_is_matched_or_told(scratch):
     root = good_root(scratch)
     npm_package(root / "usr/lib/node_modules", "long", "1." + "1" * 10000)
     db = database(scratch, [osv("GHSA-1111-2222-3333", "npm", "long", fixed="9.9.9")])
-    report = scan("--root", root, "--db", db, code=None)
+    report = scan("--root", root, "--db", db)
     told = [e for e in report["ledger"]["skipped"] if "node_modules/long/" in e["path"]]
     assert told or report["findings"], report["ledger"]
 
@@ -97,7 +100,7 @@ def test_bad_input__loops_vanishing_and_replaced_files(scratch):
     worker.start()
     try:
         for _ in range(15):
-            report = inventory("--root", root, code=None)
+            report = inventory("--root", root)
             assert "good" in names(report)
             assert not any("signal" in e["reason"] for e in report["ledger"]["skipped"]), report["ledger"]
     finally:
@@ -154,11 +157,38 @@ def test_bad_input__damaged_package_json_and_dpkg(scratch):
         write(modules / name / "package.json", text)
     write(root / "var/lib/dpkg/status", b"\0\xff\xfe garbage\nPackage\n: :\n\nPackage: real\nStatus: install ok installed\n"
                                         b"Architecture: all\nVersion: 1\n\n" + b"x" * 70000)
-    report = inventory("--root", root, code=None)
+    report = inventory("--root", root)
     assert names(report) == ["fine", "good", "real"], names(report)
     for name in ("cut", "deep", "empty", "nul", "array", "bomb"):
         assert reasons(report, f"/usr/lib/node_modules/{name}/package.json"), name
     assert reasons(report, "/var/lib/dpkg/status")
+
+
+def test_bad_input__file_lists_that_name_millions_of_metadata_paths(scratch):
+    root = good_root(scratch)
+    npm_package(root / "usr/lib/node_modules", "fine", "1.0.0")
+    for n in range(8):
+        dpkg_package(root, f"liar{n}", "1")
+        write(root / f"var/lib/dpkg/info/liar{n}.list", "/package.json\n" * 300000)
+    dpkg_package(root, "owner", "2", ["/usr/lib/node_modules/fine/package.json"])
+    db = database(scratch, [osv("GHSA-good-good-good", "PyPI", "good", fixed="9"),
+                            osv("GHSA-fine-fine-fine", "npm", "fine", fixed="9")])
+    report = scan("--root", root, "--db", db)
+    assert names(report) == ["fine", "good"] + [f"liar{n}" for n in range(8)] + ["owner"], names(report)
+    assert [f["name"] for f in report["findings"]] == ["good"]
+    assert [f["name"] for f in report["suppressed"]] == ["fine"]
+
+
+def test_bad_input__file_lists_of_more_metadata_than_memory_holds(scratch):
+    root = good_root(scratch)
+    for n in range(8):
+        dpkg_package(root, f"liar{n}", "1")
+        write(root / f"var/lib/dpkg/info/liar{n}.list", "".join(f"/{n}/{i}/package.json\n" for i in range(300000)))
+    db = database(scratch, [osv("GHSA-good-good-good", "PyPI", "good", fixed="9")])
+    report = scan("--root", root, "--db", db, code=3)
+    assert names(report) == ["good"] + [f"liar{n}" for n in range(8)], names(report)
+    assert [f["name"] for f in report["findings"]] == ["good"]
+    assert any("more metadata files than memory allows" in e["reason"] for e in report["ledger"]["skipped"])
 
 
 def test_bad_input__a_lost_package_database_makes_the_scan_incomplete(scratch):
@@ -229,9 +259,31 @@ def test_bad_input__a_foreign_database_is_named(scratch):
     root = good_root(scratch)
     write(scratch / "notdb/manifest.json", '{"hello": "world"}')
     write(scratch / "nojson/manifest.json", b"\0\1\2")
-    for folder in ("notdb", "nojson", "missing"):
-        done = sonde("scan", "--root", root, "--db", scratch / folder, code=3)
-        assert str(scratch / folder) in done.stderr or "manifest" in done.stderr, done.stderr
+    write(scratch / "nofolder", "x")
+    (scratch / "empty").mkdir()
+    (scratch / "fifo").mkdir()
+    os.mkfifo(scratch / "fifo/manifest.json")
+    made = database(scratch, [osv("GHSA-good-good-good", "PyPI", "good", fixed="9")]) / "manifest.json"
+    text = made.read_text()
+    write(scratch / "changed/manifest.json", text.replace("osv", "osw", 1))
+    body, version, rest = re.fullmatch(r'(\{\n  "format": "[a-z.-]+/)(\d+)(.*,\n)  "digest": .*', text, re.S).groups()
+    for folder, number in (("newer", int(version) + 1), ("older", int(version) - 1)):
+        forged = f"{body}{number}{rest}"
+        digest = hashlib.sha256(forged.encode()).hexdigest()
+        write(scratch / folder / "manifest.json", f'{forged}  "digest": "{digest}"\n}}\n')
+    foreign = "manifest.json: not the manifest of a vulnerability database"
+    for folder, sentence in (("notdb", foreign), ("nojson", foreign), ("fifo", "manifest.json: not a regular file"),
+                             ("missing", "no vulnerability data: run 'sonde db update'"),
+                             ("empty", "no vulnerability data: run 'sonde db update'"),
+                             ("nofolder", "cannot open the folder: Not a directory"),
+                             ("changed", "damaged: its digest differs; build the database again"),
+                             ("newer", f"made by a newer program (version {int(version) + 1}); update this one"),
+                             ("older", "made by an older program: build it again")):
+        done = subprocess.run([SONDE, "scan", "--root", root, "--db", scratch / folder], capture_output=True, text=True,
+                              env=environment(), timeout=10, check=False)
+        assert done.returncode == 3 and done.stdout == "", (folder, done)
+        assert done.stderr.startswith(f"sonde: {scratch / folder}"), done.stderr
+        assert sentence in done.stderr, done.stderr
 
 
 def test_bad_input__a_full_disk_leaves_the_old_data(scratch):
@@ -260,25 +312,33 @@ def test_bad_input__a_full_disk_leaves_the_old_data(scratch):
 
 
 def test_bad_input__kill_9_while_building_leaves_a_database(scratch):
-    folder = scratch / "osv/npm"
-    folder.mkdir(parents=True)
-    with zipfile.ZipFile(folder / "all.zip", "w") as out:
-        for i in range(3000):
-            out.writestr(f"{i}.json", json.dumps(osv(f"GHSA-{i:04d}", "npm", f"p{i}", fixed="1.0.0")))
+    feeds = [scratch / "a/osv", scratch / "b/osv"]
+    for fixed, feed in enumerate(feeds):
+        (feed / "npm").mkdir(parents=True)
+        with zipfile.ZipFile(feed / "npm/all.zip", "w") as out:
+            for i in range(6000):
+                out.writestr(f"{i}.json", json.dumps(osv(f"GHSA-{i:04d}", "npm", f"p{i}", fixed=f"1.0.{fixed}")))
     args = ("--data", str(scratch / "data"), "--db", str(scratch / "db"))
-    sonde("db", "import", "-q", *args, scratch / "osv")
+    sonde("db", "import", "-q", *args, feeds[0])
     before = (scratch / "db/manifest.json").read_bytes()
+    begun = time.monotonic()
+    sonde("db", "import", "-q", *args, feeds[1])
+    whole = time.monotonic() - begun
     rng = random.Random(5)
-    for _ in range(12):
-        child = subprocess.Popen([SONDE, "db", "import", "-q", *args, str(scratch / "osv")], env=environment(),
+    n_killed = 0
+    for turn in range(40):
+        if n_killed >= 12:
+            break
+        child = subprocess.Popen([SONDE, "db", "import", "-q", *args, str(feeds[turn % 2])], env=environment(),
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            child.wait(timeout=rng.random() * 0.4)
+            assert child.wait(timeout=rng.random() * whole) == 0
         except subprocess.TimeoutExpired:
             child.kill()
-            child.wait()
+            n_killed += child.wait() == -9
         assert "GHSA-0042" in sonde("db", "show", *args, "GHSA-0042").stdout
-    sonde("db", "import", "-q", *args, scratch / "osv")
+    assert n_killed >= 3, f"only {n_killed} fell before the end"
+    sonde("db", "import", "-q", *args, feeds[0])
     sonde("db", "verify", "-q", "--db", scratch / "db")
     assert (scratch / "db/manifest.json").read_bytes() == before, "the same input gives the same bytes"
     stale = [f.name for f in (scratch / "db").iterdir() if "new" in f.name or "tmp" in f.name]
