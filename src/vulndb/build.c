@@ -6,8 +6,9 @@
  * digest: the files of the present database are not touched, for theirs are other names or the same
  * bytes
  *   2. the manifest, replaced by rename: from here on the new database counts
- *   3. the stamp; then files that no manifest names are removed, unless somebody reads: a reader
- * holds the folder's READERS lock shared from before it reads the manifest until it closes
+ *   3. the stamp; then files that no manifest names are removed; if somebody reads, all but those
+ * of the database before: a reader holds the folder's READERS lock shared from before it reads the
+ * manifest until it closes
  *
  * A build that fails before 2 leaves the old manifest and all its files.
  */
@@ -302,12 +303,20 @@ static str newest_of(const struct build *build)
 	return newest;
 }
 
-/* Files of former databases, unless a reader may still use them: the next build removes them then.
- */
-static void remove_old(int db_fd, const struct manifest *manifest)
+static bool names_file(const struct manifest *manifest, str name)
 {
-	autoclose int lock_fd = readers_lock(db_fd, true);
-	int fd = lock_fd < 0 ? -1 : openat(db_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct manifest_file *file;
+	for (size_t i = 0; (file = manifest_file_at(manifest, i)); i++) {
+		if (str_eq(file->name, name))
+			return true;
+	}
+	return false;
+}
+
+static void remove_files_but(
+        int db_fd, const struct manifest *present, const struct manifest *previous)
+{
+	int fd = openat(db_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir) {
 		if (fd >= 0)
@@ -315,14 +324,42 @@ static void remove_old(int db_fd, const struct manifest *manifest)
 		return;
 	}
 	for (struct dirent *e; (e = readdir(dir));) {
-		bool is_used = !manifest_is_data_file(str_from_c(e->d_name));
-		const struct manifest_file *file;
-		for (size_t i = 0; !is_used && (file = manifest_file_at(manifest, i)); i++)
-			is_used = str_eq(file->name, str_from_c(e->d_name));
-		if (!is_used)
+		str name = str_from_c(e->d_name);
+		if (manifest_is_data_file(name) && !names_file(present, name) &&
+		        !names_file(previous, name))
 			(void)unlinkat(db_fd, e->d_name, 0);
 	}
 	(void)closedir(dir);
+}
+
+/*
+ * Files of former databases. While somebody reads, or says so, those of the database before the
+ * present one stay; older ones go all the same, for whoever may read the lock file may hold it for
+ * ever.
+ */
+static void remove_old(int db_fd, const struct manifest *present)
+{
+	struct manifest previous = { 0 };
+	struct arena arena = ARENA(MANIFEST_MAX_BYTES * 4);
+	autobuf text = BUF(MANIFEST_MAX_BYTES);
+	autoclose int lock_fd = readers_lock(db_fd, true);
+	int r = 0;
+	if (lock_fd >= 0)
+		(void)unlinkat(db_fd, PREVIOUS_NAME, 0);
+	else if (fs_read(db_fd, PREVIOUS_NAME, &text, NULL) == 0)
+		r = manifest_read(buf_str(&text), PREVIOUS_NAME, &arena, &previous, NULL);
+	if (r == 0) /* else it is of another version: nobody knows which files it names */
+		remove_files_but(db_fd, present, &previous);
+	arena_fini(&arena);
+}
+
+/* Keep the manifest that is about to be replaced, unless by the same. */
+static int keep_previous(int db_fd, str text, struct err *err)
+{
+	autobuf old = BUF(MANIFEST_MAX_BYTES);
+	if (fs_read(db_fd, MANIFEST_NAME, &old, NULL) < 0 || str_eq(buf_str(&old), text))
+		return 0;
+	return fs_replace(db_fd, PREVIOUS_NAME, buf_str(&old), 0644, err);
 }
 
 /* The filters of all sources as one file, named and written like theirs. */
@@ -369,6 +406,8 @@ static int install(struct build *build, struct err *err)
 	if (buf_failed(&text))
 		return err_set(err, -ENOMEM, "%s: out of memory", build->db_dir);
 	r = readers_make(build->db_fd, build->db_dir, err);
+	if (r == 0)
+		r = keep_previous(build->db_fd, buf_str(&text), err);
 	if (r == 0)
 		r = fs_replace(build->db_fd, MANIFEST_NAME, buf_str(&text), 0644, err);
 	if (r < 0)

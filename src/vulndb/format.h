@@ -89,6 +89,7 @@
 #define MANIFEST_VERSION 2u
 #define MANIFEST_NAME "manifest.json"
 #define STAMP_NAME "verified"
+#define PREVIOUS_NAME ".previous" /* the manifest before, while its files are kept */
 
 /** Limits. What passes one is REASON_TOO_LARGE or unusable, and said. */
 #define RECORD_MAX_BYTES ((size_t)16 << 20)   /* JSON text of one record */

@@ -354,6 +354,47 @@ static void test_build__a_full_disk_leaves_the_old_data(void **state)
 	assert_true(is_old);
 }
 
+/* Whoever may read the lock may hold it for ever: that keeps two generations, and no more. */
+static void test_build__keeps_one_former_database_for_a_reader_that_never_ends(void **state)
+{
+	struct err err = { 0 };
+	struct vulndb *stuck = NULL, *second = NULL;
+	struct arena arena = ARENA((size_t)1 << 20);
+	size_t n;
+	write_feeds(state, "1");
+	assert_int_equal(import_and_build(state, "store", "db", 1, &err), 0);
+	assert_int_equal(vulndb_open(in_scratch(state, "db"), &stuck, &err), 0);
+	write_feeds(state, "2");
+	assert_int_equal(import_and_build(state, "store", "db", 1, &err), 0);
+	/* the same again is no new generation */
+	assert_int_equal(import_and_build(state, "store", "db", 1, &err), 0);
+	assert_int_equal(count_files(in_scratch(state, "db"), ".sqlite"), 4);
+	assert_int_equal(vulndb_open(in_scratch(state, "db"), &second, &err), 0);
+	for (int version = 3; version < 7; version++) {
+		char text[16];
+		(void)snprintf(text, sizeof(text), "%d", version);
+		write_feeds(state, text);
+		assert_int_equal(import_and_build(state, "store", "db", 1, &err), 0);
+		assert_int_equal(count_files(in_scratch(state, "db"), ".sqlite"), 4);
+		assert_int_equal(count_files(in_scratch(state, "db"), ".filter"), 1);
+		if (version == 3)
+			assert_true(str_eq(version_of_b(second, &arena), STR("2")));
+	}
+	/* its file is gone: it says so, and gives no answer */
+	const struct advisory_affected *a;
+	assert_int_equal(vulndb_affecting(stuck, STR("npm"), STR("b"), &arena, &a, &n, &err), 0);
+	assert_int_equal(n, 0);
+	(void)vulndb_problems(stuck, &n);
+	assert_int_equal(n, 1);
+	vulndb_close(second);
+	vulndb_close(stuck);
+	write_feeds(state, "7");
+	assert_int_equal(import_and_build(state, "store", "db", 1, &err), 0);
+	assert_int_equal(count_files(in_scratch(state, "db"), ".sqlite"), 3);
+	assert_int_equal(count_files(in_scratch(state, "db"), ".previous"), 0);
+	arena_fini(&arena);
+}
+
 #define TEST(name)                                                                                 \
 	cmocka_unit_test_setup_teardown(test_build__##name, scratch_setup, scratch_teardown)
 
@@ -363,6 +404,7 @@ int main(void)
 		TEST(same_feeds_give_the_same_bytes_with_any_threads),
 		TEST(changes_only_the_files_of_changed_sources),
 		TEST(leaves_a_reader_its_database),
+		TEST(keeps_one_former_database_for_a_reader_that_never_ends),
 		TEST(builds_and_readers_do_not_disturb_each_other),
 		TEST(says_when_the_store_is_empty_or_damaged),
 		TEST(removes_what_a_killed_run_left),
