@@ -29,6 +29,17 @@ static int open_db(const struct invocation *call, struct vulndb **ret)
 	return r;
 }
 
+/* Say which sources gave no answers. Returns: was there any? */
+static bool tell_problems(const struct vulndb *db)
+{
+	size_t n;
+	const struct vulndb_problem *problems = vulndb_problems(db, &n);
+	for (size_t i = 0; i < n; i++)
+		say_always("sonde: " STR_FMT ": left out: " STR_FMT, STR_ARG(problems[i].source),
+		        STR_ARG(problems[i].text));
+	return n > 0;
+}
+
 static bool wants_json(const struct invocation *call)
 {
 	return strcmp(settings_text(call->settings, SET_FORMAT), "json") == 0;
@@ -71,8 +82,9 @@ int db_status(const struct invocation *call)
 		return EXIT_BROKEN;
 	if (wants_json(call)) {
 		status_json(db);
+		bool is_whole = !tell_problems(db);
 		vulndb_close(db);
-		return EXIT_GOOD;
+		return is_whole ? EXIT_GOOD : EXIT_BROKEN;
 	}
 	const struct vulndb_source *sources = vulndb_sources(db, &n);
 	autobuf text = BUF((size_t)16 << 20);
@@ -86,8 +98,9 @@ int db_status(const struct invocation *call)
 		        STR_ARG(sources[i].name), sources[i].n_records, sources[i].n_left_out,
 		        STR_ARG(sources[i].newest));
 	put_text(buf_str(&text));
+	bool is_whole = !tell_problems(db);
 	vulndb_close(db);
-	return EXIT_GOOD;
+	return is_whole ? EXIT_GOOD : EXIT_BROKEN;
 }
 
 /* ---- show ---- */
@@ -234,10 +247,9 @@ static int show_package(struct buf *out, struct vulndb *db, str text, struct are
 			        out, db, str_from_c(row->name), row, name, arena, ret_found, err);
 	}
 	struct host host = { .root = { NULL, 0 } };
-	struct ledger ledger = { .arena = arena };
 	autoclose int root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (r >= 0 && root_fd >= 0)
-		r = facts_read(root_fd, "/", arena, &ledger, &host);
+		r = facts_read(root_fd, "/", arena, &host);
 	int n = r >= 0 ? ecosystem_of_host(&host, arena, os, ECOSYSTEM_HOST_MAX) : 0;
 	for (int i = 0; r >= 0 && i < n; i++)
 		r = show_in(out, db, os[i], ecosystem_find(os[i]), name, arena, ret_found, err);
@@ -258,6 +270,7 @@ int db_show(const struct invocation *call)
 	if (r >= 0 && found == 0)
 		r = show_package(&text, db, what, &arena, &found, &err);
 	arena_fini(&arena);
+	bool is_whole = !tell_problems(db);
 	vulndb_close(db);
 	put_text(buf_str(&text));
 	if (r < 0) {
@@ -269,5 +282,5 @@ int db_show(const struct invocation *call)
 		           "and no "
 		           "such package of this system",
 		        call->settings->rest[1]);
-	return found > 0 ? EXIT_GOOD : EXIT_FINDINGS;
+	return !is_whole ? EXIT_BROKEN : found > 0 ? EXIT_GOOD : EXIT_FINDINGS;
 }

@@ -314,6 +314,22 @@ static void keep_fixed(struct match_result *matches)
 	matches->n_findings = n;
 }
 
+/* A source that could not be read is a part of the scan that was not made. */
+static void tell_damage(struct scanning *scan)
+{
+	size_t n;
+	const struct vulndb_problem *problems = vulndb_problems(scan->db, &n);
+	for (size_t i = 0; i < n; i++) {
+		autobuf reason = BUF(4096);
+		buf_printf(&reason, "vulnerability data left out: " STR_FMT ": " STR_FMT,
+		        STR_ARG(problems[i].source), STR_ARG(problems[i].text));
+		ledger_add(
+		        &scan->inventory.ledger, SKIP_FAILURE, (str){ NULL, 0 }, buf_str(&reason));
+		remark(scan, "Vulnerability data are damaged: " STR_FMT ". Run 'sonde db build'.",
+		        STR_ARG(problems[i].text));
+	}
+}
+
 static int match(struct scanning *scan, struct err *err)
 {
 	struct inventory *inv = &scan->inventory;
@@ -323,6 +339,7 @@ static int match(struct scanning *scan, struct err *err)
 		        &scan->matches, err);
 	if (r < 0)
 		return r;
+	tell_damage(scan);
 	ledger_sort(&inv->ledger);
 	if (settings_is_on(scan->call->settings, SET_ONLY_FIXED)) {
 		size_t all = scan->matches.n_findings;

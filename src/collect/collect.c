@@ -384,6 +384,19 @@ static int run(
 	return r;
 }
 
+/* OS packages without a distribution cannot be judged; a tree without any needs no os-release. */
+static void tell_unknown_os(struct inventory *inv)
+{
+	bool has_os = false;
+	for (size_t i = 0; i < inv->n_packages && !has_os; i++)
+		has_os = package_is_os(&inv->packages[i]);
+	if (inv->host.os_id.n == 0)
+		ledger_add(&inv->ledger, has_os ? SKIP_FAILURE : SKIP_POLICY,
+		        STR("/etc/os-release"),
+		        STR("not there or not readable: which distribution this is cannot be "
+		            "told"));
+}
+
 static int collect_from(
         int root_fd, const struct collect_options *options, struct inventory *inv, struct err *err)
 {
@@ -397,12 +410,13 @@ static int collect_from(
 	c.owners_arena = ARENA(OWNERS_BYTES);
 	c.owners.arena = &c.owners_arena;
 
-	int r = facts_read(root_fd, options->root, &inv->arena, &inv->ledger, &inv->host);
+	int r = facts_read(root_fd, options->root, &inv->arena, &inv->host);
 	if (r >= 0)
 		r = run(&c, options, root_fd, err);
 	if (r >= 0 &&
 	        owners_apply(&c.owners, root_fd, inv->packages, inv->n_packages, &inv->arena) < 0)
 		tell_owners_full(&c);
+	tell_unknown_os(inv);
 	take_skips(&c);
 	arena_fini(&c.skip_arena);
 	arena_fini(&c.owners_arena);

@@ -34,8 +34,7 @@ static bool is_running_root(int root_fd)
 	       here.st_dev == running.st_dev && here.st_ino == running.st_ino;
 }
 
-int facts_read(
-        int root_fd, const char *root, struct arena *arena, struct ledger *ledger, struct host *ret)
+int facts_read(int root_fd, const char *root, struct arena *arena, struct host *ret)
 {
 	struct host host = { .root = { NULL, 0 } };
 	autobuf text = BUF(FACT_BYTES);
@@ -45,10 +44,6 @@ int facts_read(
 	             read_fact(root_fd, "/usr/lib/os-release", &text);
 	if (found && r >= 0)
 		r = host_read_os_release(&host, buf_str(&text), arena);
-	if (!found)
-		ledger_add(ledger, SKIP_FAILURE, STR("/etc/os-release"),
-		        STR("not there or not readable: which distribution this is cannot be "
-		            "told"));
 	if (r >= 0 && read_fact(root_fd, "/etc/machine-id", &text))
 		r = arena_copy(arena, str_head(str_trim(buf_str(&text)), 64), &host.machine_id);
 

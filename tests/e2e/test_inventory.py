@@ -178,6 +178,15 @@ def test_inventory__parsers_run_without_privileges(scratch):
     raise AssertionError(seen[-3:])
 
 
+def test_inventory__os_release_matters_to_os_packages_only(scratch):
+    root = scratch / "root"
+    npm_package(root / "usr/lib/node_modules", "lodash", "4.17.15")
+    report = inventory("--root", root)
+    assert any(e["path"] == "/etc/os-release" for e in report["ledger"]["skipped"])
+    dpkg_package(root, "bash", "5")
+    inventory("--root", root, code=3)
+
+
 def test_inventory__table_lists_paths(scratch):
     root = scratch / "root"
     os_release(root)
