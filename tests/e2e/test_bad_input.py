@@ -224,34 +224,54 @@ def test_bad_input__feeds_that_are_not_what_they_say(scratch):
         assert "GHSA-good-good-good" in sonde("db", "show", *args, "GHSA-good-good-good").stdout
 
 
-def test_bad_input__a_damaged_database_is_never_a_wrong_answer(scratch):
+def test_bad_input__a_damaged_source_is_told_and_the_others_answer(scratch):
     root = good_root(scratch)
-    db = database(scratch, [osv(f"GHSA-0000-0000-{i:04d}", "PyPI", "good" if i == 0 else f"p{i}", fixed="2.0",
-                                aliases=[f"CVE-2099-{i:04d}"]) for i in range(50)])
+    npm_package(root / "usr/lib/node_modules", "fine", "1.0.0")
+    for ecosystem, name in (("PyPI", "good"), ("npm", "fine")):
+        for i in range(50):
+            record = osv(f"GHSA-{ecosystem.lower()}-0000-{i:04d}", ecosystem, name if i == 0 else f"p{i}", fixed="2.0.0")
+            write(scratch / "osv" / ecosystem / (record["id"] + ".json"), json.dumps(record))
+    db = scratch / "db"
+    sonde("db", "import", "-q", "--data", scratch / "data", "--db", db, scratch / "osv/PyPI", scratch / "osv/npm")
 
     def answer():
+        """What is found, and the sources that the ledger calls left out; None for both without a report."""
         done = sonde("scan", "--root", root, "--db", db, "--format", "json", "-q", code=None)
-        if done.returncode == 0:
-            return sorted(f["id"] for f in json.loads(done.stdout)["findings"])
-        assert done.returncode == 3 and done.stderr.startswith("sonde: "), (done.returncode, done.stderr)
-        return None
+        if not done.stdout:
+            assert done.returncode == 3 and done.stderr.startswith("sonde: "), (done.returncode, done.stderr)
+            return None, None
+        report = json.loads(done.stdout)
+        told = [e["reason"] for e in report["ledger"]["skipped"] if e["kind"] == "failure"]
+        assert done.returncode == (3 if told else 0), (done.returncode, told)
+        return sorted(f["id"] for f in report["findings"]), told
 
-    right = answer()
-    assert right == ["CVE-2099-0000"], right
+    right = ["GHSA-npm-0000-0000", "GHSA-pypi-0000-0000"]
+    assert answer() == (right, [])
     rng = random.Random(11)
+    seen = set()
     for file in sorted(db.iterdir()):
         bytes_ = file.read_bytes()
         if not bytes_:
             continue
+        source = next((s for s in ("osv/PyPI", "osv/npm") if file.name.startswith(s.replace("/", "-"))), None)
         cases = [bytes_[:n] for n in (0, 1, len(bytes_) // 2, len(bytes_) - 1)]
         for _ in range(12):
             at = rng.randrange(len(bytes_))
             cases.append(bytes_[:at] + bytes([bytes_[at] ^ (1 << rng.randrange(8))]) + bytes_[at + 1:])
         for case in cases:
             file.write_bytes(case)
-            assert answer() in (None, right), (file.name, "a damaged file changed the answer")
+            found, told = answer()
+            if file.name == "manifest.json":
+                assert found is None, (file.name, found)
+            elif source:
+                other = [right[0] if source == "osv/PyPI" else right[1]]
+                assert found == other and len(told) == 1 and source in told[0], (file.name, found, told)
+            else:
+                assert found == right, (file.name, found, told)
         file.write_bytes(bytes_)
-        assert answer() == right
+        assert answer() == (right, [])
+        seen.add(source or file.suffix)
+    assert seen >= {"osv/PyPI", "osv/npm", ".json"}, seen
     sonde("db", "verify", "-q", "--db", db)
 
 
