@@ -11,30 +11,38 @@
 
 #include "base/cleanup.h"
 
-int fs_read(int dir_fd, const char *path, struct buf *out, struct err *err)
+int fs_read_fd(int fd, const char *name, struct buf *out, struct err *err)
 {
-	/* O_NONBLOCK: a FIFO in the place of a file must not hang us; it reads as empty. */
-	autoclose int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
-		return err_set(err, -errno, "%s: cannot open: %s", path, strerror(errno));
 	for (;;) {
 		size_t room = out->max - out->n;
 		char probe = 0,
 		     *at = room > 0 ? buf_reserve(out, room < 65536 ? room : 65536) : &probe;
 		if (!at)
-			return err_set(err, -ENOMEM, "%s: out of memory", path);
+			return err_set(err, -ENOMEM, "%s: out of memory", name);
 		ssize_t n = read(fd, at, room > 65536 ? 65536 : room > 0 ? room : 1);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_set(err, -errno, "%s: cannot read: %s", path, strerror(errno));
+			return err_set(err, -errno, "%s: cannot read: %s", name, strerror(errno));
 		if (n == 0)
 			return 0;
 		if (room == 0)
 			return err_set(
-			        err, -ERR_LIMIT, "%s: larger than %zu bytes", path, out->max);
+			        err, -ERR_LIMIT, "%s: larger than %zu bytes", name, out->max);
 		out->n += (size_t)n;
 	}
+}
+
+int fs_read(int dir_fd, const char *path, struct buf *out, struct err *err)
+{
+	/* O_NONBLOCK: a FIFO in the place of a file must not hang us. */
+	autoclose int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_set(err, -errno, "%s: cannot open: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)) /* /dev/null is an empty file */
+		return err_set(err, -ERR_FORMAT, "%s: not a regular file", path);
+	return fs_read_fd(fd, path, out, err);
 }
 
 static int write_all(int fd, str bytes)

@@ -13,9 +13,13 @@
  * Read a whole file and append it to `out`.
  *
  * In:      dir_fd, path  as openat; the maximum is that of `out`
- * Returns: 0; -errno; -ERR_LIMIT when the file is larger than `out` may grow
+ * Returns: 0; -errno; -ERR_LIMIT when the file is larger than `out` may grow; -ERR_FORMAT when it
+ *          is a FIFO, a folder or the like
  */
 int fs_read(int dir_fd, const char *path, struct buf *out, struct err *err);
+
+/** Read a descriptor to its end; `name` is for the sentence. Returns: as fs_read() */
+int fs_read_fd(int fd, const char *name, struct buf *out, struct err *err);
 
 /**
  * Replace a file so that a reader sees the old bytes or all the new ones, also after a crash:

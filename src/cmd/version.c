@@ -68,8 +68,8 @@ static int check(const struct invocation *call)
 	}
 	struct tally tally = { .line = 0 };
 	autobuf text = BUF(TABLE_BYTES);
-	const char *path = strcmp(args[2], "-") == 0 ? "/dev/stdin" : args[2];
-	int r = fs_read(AT_FDCWD, path, &text, &err);
+	int r = strcmp(args[2], "-") == 0 ? fs_read_fd(STDIN_FILENO, "standard input", &text, &err)
+	                                  : fs_read(AT_FDCWD, args[2], &text, &err);
 	if (r >= 0)
 		check_lines(scheme, kind, buf_str(&text), args[2], &tally);
 	if (r < 0) {

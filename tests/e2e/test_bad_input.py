@@ -365,5 +365,12 @@ def test_bad_input__kill_9_while_building_leaves_a_database(scratch):
     assert not stale, stale
 
 
+def test_bad_input__a_fifo_as_configuration_is_named_and_not_waited_for(scratch):
+    os.mkfifo(scratch / "sonde.conf")
+    done = subprocess.run([SONDE, "config"], capture_output=True, text=True, timeout=10, check=False,
+                          env=environment(SONDE_CONFIG=str(scratch / "sonde.conf")))
+    assert done.returncode in (2, 3) and "sonde.conf" in done.stderr, done
+
+
 if __name__ == "__main__":
     run(globals())
