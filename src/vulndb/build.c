@@ -13,6 +13,7 @@
  * A build that fails before 2 leaves the old manifest and all its files.
  */
 #include <dirent.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -155,6 +156,7 @@ static int build_part(struct part *part, struct err *err)
 		return err_set(err, -ERR_UNSUPPORTED,
 		        "%s: a kind of feed this program does not know: %s", head->source,
 		        head->kind);
+	assert(head->source); /* store_open() succeeded */
 	file_stem(head->source, stem);
 	autoclose int fd = temp_make(build->db_fd, stem, temp);
 	if (fd < 0)

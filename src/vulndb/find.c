@@ -405,14 +405,19 @@ static int visit_given(struct search *search, const char *path)
 		return err_set(search->err, -errno, "%s: %s", path, strerror(errno));
 	search->root = resolved;
 	search->n_files = 0;
-	if (S_ISDIR(st.st_mode))
-		return visit_folder(search, resolved, DEPTH_MAX);
+	if (S_ISDIR(st.st_mode)) {
+		int r = visit_folder(search, resolved, DEPTH_MAX);
+		search->root = NULL;
+		return r;
+	}
 
 	autobuf head = BUF(HEAD_BYTES);
 	autoclose int fd = open_file(search, resolved, &st);
 	bool is_record =
 	        fd >= 0 && feed_read_head(fd, &head) == 0 && osv_looks_like(buf_str(&head));
-	return fd < 0 ? 0 : visit_file(search, resolved, is_record);
+	int r = fd < 0 ? 0 : visit_file(search, resolved, is_record);
+	search->root = NULL;
+	return r;
 }
 
 static int by_name(const void *a, const void *b)

@@ -316,7 +316,8 @@ bool manifest_is_data_file(str name)
 	if (!str_has_suffix(name, tail) || name.n < tail.n + 18 || name.p[0] == '.')
 		return false;
 	for (size_t i = 0; i < name.n; i++) {
-		if (!is_alnum(name.p[i]) && !memchr("._+-", name.p[i], 4))
+		char c = name.p[i];
+		if (!is_alnum(c) && c != '.' && c != '_' && c != '+' && c != '-')
 			return false;
 	}
 	str digits = { name.p + name.n - tail.n - 16, 16 };

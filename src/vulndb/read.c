@@ -663,7 +663,7 @@ static int find_whole(struct vulndb *db, struct reader *reader, str id, struct a
 	size_t n = 0;
 	int r = find_named(db, reader, id, filter_hash(id), arena, &numbers, &n, err);
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		struct advisory advisory;
+		struct advisory advisory = { .n_aliases = 0 };
 		uint64_t number = decode_number(&numbers);
 		r = read_record(db, reader, number, arena, &advisory, err);
 		if (r < 0 || !str_eq(advisory.id, id))
@@ -738,7 +738,7 @@ static int find_cve_in(struct vulndb *db, struct reader *reader, uint32_t year, 
         uint32_t *ret_value, struct err *err)
 {
 	struct arena arena = ARENA((size_t)1 << 20);
-	str page;
+	str page = { NULL, 0 };
 	int r = find_number(
 	        db, reader, QUERY_PAGE, (int64_t)year << 32 | number, &arena, &page, err);
 	if (r > 0) {
