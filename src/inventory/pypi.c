@@ -5,7 +5,8 @@
  * header of "Field: value" lines as in mail, an empty line, and a description that is never read.
  *
  * Name and version come from the content alone, as Amazon Inspector takes them: whoever edits
- * Version changes what is reported. The folder's name is only compared, and a disagreement is told.
+ * Version changes what is reported. The folder's name and RECORD's digest are only compared, and a
+ * disagreement is told.
  */
 #include "inventory/inventory.h"
 
@@ -14,6 +15,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "inventory/pypi_record.h"
 #include "model/ecosystem.h"
 
 /* Real headers are a few kB; a licence's text or a thousand dependencies make 100 kB. */
@@ -375,6 +377,11 @@ static int put_package(const struct artefact *artefact, const struct header *hea
 	if (header->version.is_repeated)
 		add_note(&note, "Version is given more than once");
 	compare_folder(artefact->path, name, &pkg, &note);
+	if (str_eq(str_basename(artefact->path), STR("METADATA"))) {
+		const char *oddity = pypi_record_oddity(artefact, arena);
+		if (oddity)
+			add_note(&note, oddity);
+	}
 	pkg.note = buf_str(&note);
 	return sink->package(sink->ctx, &pkg);
 }
@@ -437,7 +444,7 @@ static const struct pattern patterns[] = {
 	{ .name_tail = STR(".egg-info") },
 	PATTERN_END,
 };
-static const char *const siblings[] = { NULL };
+static const char *const siblings[] = { "RECORD", NULL };
 static const char *const well_known[] = { NULL };
 
 const struct reader reader_pypi = {
