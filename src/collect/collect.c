@@ -305,8 +305,9 @@ static int run_loop(struct collecting *c, const struct collect_options *options,
 	int64_t told_ms = now_ms();
 	int r = 0;
 	while (r >= 0 && (!over || pool_is_busy(pool))) {
-		if (!over && is_spent(c, options))
-			break;
+		if (is_spent(c, options))
+			break; /* what parsers are still reading is lost with them, as the ledger
+			          says */
 		bool waiting = false; /* for the walk, beside the parsers */
 		while (r >= 0 && !over && !waiting && pool_has_room(pool)) {
 			struct walk_file *file = NULL;
