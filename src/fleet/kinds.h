@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/**
+ * kinds: what the records of the store are, in one place. A number is never given a second meaning.
+ * Records of hosts lie in the bucket of their host (host_bucket()), all others in bucket 0; those
+ * of the dictionary, which all accounts share, under account 0.
+ */
+
+enum kind {
+	/* Short values, below STORE_KIND_LARGE. */
+	KIND_META = 1,    /* account 0: "server-key", "generation", ... -> text or bytes */
+	KIND_ELEMENT = 2, /* account 0: u32 -> canonical form */
+	KIND_VULN = 3,    /* account 0: u32 -> id */
+	KIND_HOST = 4,    /* u64 number -> host record */
+	KIND_SEEN = 5,    /* u64 number -> when it last reported (i64) */
+	KIND_FIRST =
+	        6, /* u64 number, u32 vuln -> when first observed, where it cannot be derived */
+	KIND_USAGE = 7, /* u32 day -> covered seconds of hosts on that day (u64) */
+	KIND_OBJECT =
+	        8, /* "<type>/<name>" -> JSON: what the control plane keeps (server/object.h) */
+	KIND_AUDIT = 9, /* time, counter -> JSON: who changed what */
+	/* Long values. */
+	KIND_SET = 128,      /* u32 number -> SHA-256 of the canonical forms, element numbers */
+	KIND_EVIDENCE = 129, /* SHA-256 -> zstd of what a host sent of one type */
+	KIND_MATCHES = 130,  /* account 0: u32 element -> its vulnerabilities, since when */
+	KIND_CLOSING = 131,  /* i64 closed at, u32 counter -> closed findings */
+	KIND_DOCUMENT = 132, /* "<type>/<name>" -> as KIND_OBJECT, for long ones */
+};
+
+/** Keys are made of big-endian numbers, so that they sort as the numbers do. */
