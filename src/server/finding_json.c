@@ -5,7 +5,6 @@
 
 #include "aws/timestamp.h"
 #include "fleet/content.h"
-#include "fleet/platform.h"
 #include "server/details.h"
 
 #define DESCRIPTION_MAX 1024u
@@ -68,9 +67,15 @@ const char *finding_exploit(const struct finding_row *row)
 	return row->is_kev ? "YES" : "NO";
 }
 
-void write_tags(struct json_writer *w, const struct fleet_host *host)
+struct platform_text host_platform(const struct fleet_host *host)
 {
-	json_write_key(w, "tags");
+	struct host os = { 0 };
+	host_os(host, &os);
+	return platform_word(&os);
+}
+
+void write_tag_object(struct json_writer *w, const struct fleet_host *host)
+{
 	json_write_object(w);
 	for (size_t i = 0; i < host->n_tags; i++) {
 		char key[4 * 128 + 1];
@@ -81,6 +86,12 @@ void write_tags(struct json_writer *w, const struct fleet_host *host)
 		json_write_str(w, host->tags[i].value);
 	}
 	json_write_object_end(w);
+}
+
+void write_tags(struct json_writer *w, const struct fleet_host *host)
+{
+	json_write_key(w, "tags");
+	write_tag_object(w, host);
 }
 
 static void write_addresses(struct json_writer *w, const struct fleet_host *host)
@@ -97,7 +108,7 @@ static void write_addresses(struct json_writer *w, const struct fleet_host *host
 
 static void write_instance(struct json_writer *w, const struct fleet_host *host)
 {
-	char platform[64];
+	struct platform_text platform = host_platform(host);
 	json_write_key(w, "details");
 	json_write_object(w);
 	json_write_key(w, "awsEc2Instance");
@@ -110,8 +121,7 @@ static void write_instance(struct json_writer *w, const struct fleet_host *host)
 	write_text(w, "iamInstanceProfileArn", host_fact(host, "IamInstanceProfileArn"));
 	write_addresses(w, host);
 	write_time(w, "launchedAt", host->registered_at);
-	if (platform_word(host, platform, sizeof(platform)) > 0)
-		write_text(w, "platform", str_from_c(platform));
+	write_text(w, "platform", str_from_c(platform.text));
 	json_write_object_end(w);
 	json_write_object_end(w);
 }
@@ -152,29 +162,15 @@ static int remedy(const struct package *pkg, struct arena *arena, str *ret)
 	return 0;
 }
 
-static int upper(str text, struct arena *arena, str *ret)
-{
-	char *copy = arena_alloc(arena, text.n + 1, 1);
-	if (!copy)
-		return -ERR_LIMIT;
-	for (size_t i = 0; i < text.n; i++) {
-		char c = text.p[i];
-		copy[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-	}
-	*ret = (str){ copy, text.n };
-	return 0;
-}
-
 static int write_package(
         struct json_writer *w, const struct finding_package *found, str path, struct arena *arena)
 {
 	const struct package *pkg = &found->element->package;
 	struct finding_version version = finding_version_of(pkg);
 	const char *manager = content_package_manager(pkg->type);
-	str name, arch, command, place;
+	char arch[FINDING_ARCH_SIZE];
+	str name, command, place;
 	int r = text_at_most(pkg->name, NAME_MAX_BYTES, arena, &name);
-	if (r == 0)
-		r = upper(pkg->arch, arena, &arch);
 	if (r == 0)
 		r = remedy(pkg, arena, &command);
 	if (r == 0)
@@ -187,7 +183,7 @@ static int write_package(
 	write_text(w, "release", version.release);
 	if (version.has_epoch)
 		write_number(w, "epoch", version.epoch);
-	write_text(w, "arch", arch);
+	write_text(w, "arch", finding_arch(pkg, arch));
 	if (manager)
 		write_text(w, "packageManager", str_from_c(manager));
 	write_text(w, "filePath", place);
