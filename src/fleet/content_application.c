@@ -122,7 +122,8 @@ static bool rpm_version(
 
 static void offer_rpm(struct content_job *job, struct row *row)
 {
-	str stem, source = { NULL, 0 }, version, source_release, release = row->release;
+	str stem, source = { NULL, 0 }, version = source, source_release = source;
+	str release = row->release;
 	bool has_source = source_stem(row->package_id, &stem) &&
 	                  split_source(stem, &source, &version, &source_release);
 	/* Agents up to 2.3 did not send Release; a binary package has that of its source, as a
