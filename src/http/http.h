@@ -73,9 +73,9 @@ struct http_access {
 	str peer, method, path; /* method and path are empty when the head was refused */
 	uint64_t id;
 	int status;
-	bool is_complete; /* the whole reply was handed to the system */
+	bool is_complete;                    /* the whole reply was handed to the system */
 	uint64_t request_bytes, reply_bytes; /* bodies */
-	int64_t micros; /* from the end of the head to the end of the reply */
+	int64_t micros;                      /* from the end of the head to the end of the reply */
 };
 
 /** Limits; 0 stands for the default. */
@@ -84,15 +84,15 @@ struct http_limits {
 	unsigned max_queued;      /* requests that wait for a worker, 1024; more get 503 */
 	unsigned head_bytes;      /* 16 KiB, at most 64 KiB - 1; more gets 431 */
 	unsigned target_bytes;    /* 8 KiB; more gets 414 */
-	unsigned head_ms;         /* 10000: a handshake, a head, the first bytes of a body or reply */
-	unsigned idle_ms;         /* 75000: between requests, and for a transfer that stands still */
-	unsigned stop_ms;         /* 10000: what may be finished after http_stop() */
-	unsigned rate_bytes_s;    /* 1024: a body or reply that is slower on average is cut off */
-	unsigned retry_after_s;   /* 5: in every 503 of this room */
-	size_t body_bytes;        /* one body, unless admit says otherwise: 1 MiB; more gets 413 */
-	size_t bodies_bytes;      /* all bodies that are in memory: 256 MiB; beyond it 503 */
-	size_t arena_bytes;       /* memory of one request: 16 MiB */
-	size_t reply_bytes;       /* one reply in memory: 64 MiB */
+	unsigned head_ms;       /* 10000: a handshake, a head, the first bytes of a body or reply */
+	unsigned idle_ms;       /* 75000: between requests, and for a transfer that stands still */
+	unsigned stop_ms;       /* 10000: what may be finished after http_stop() */
+	unsigned rate_bytes_s;  /* 1024: a body or reply that is slower on average is cut off */
+	unsigned retry_after_s; /* 5: in every 503 of this room */
+	size_t body_bytes;      /* one body, unless admit says otherwise: 1 MiB; more gets 413 */
+	size_t bodies_bytes;    /* all bodies that are in memory: 256 MiB; beyond it 503 */
+	size_t arena_bytes;     /* memory of one request: 16 MiB */
+	size_t reply_bytes;     /* one reply in memory: 64 MiB */
 };
 
 /** How to serve. Strings are needed until http_open() returns, callbacks until http_close(). */
@@ -133,8 +133,8 @@ struct http_config {
 	int (*admit)(void *ctx, struct http_request *head, uint64_t body_bytes,
 	        struct http_response *refusal, size_t *ret_max_body);
 
-	/** Told of each connection that was refused or failed: a constant sentence, nothing that was
-	 * sent. Optional; any thread. */
+	/** Told of each connection that was refused or failed: a constant sentence, nothing that
+	 * was sent. Optional; any thread. */
 	void (*log)(void *ctx, str peer, const char *what);
 
 	/** Told of each finished request. Optional; io threads. */
