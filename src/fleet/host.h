@@ -51,6 +51,7 @@ struct fleet_host {
 	char id[18]; /* 17 lower-case hexadecimal digits */
 	bool is_ec2; /* shown as i-<id> by ssm, else as mi-<id> */
 	enum host_state state;
+	int64_t state_at; /* since when it is in this state */
 	int64_t registered_at;
 	int64_t enrolled_at;    /* first inventory; 0 before it */
 	int64_t eligible_since; /* when it last became HOST_ACTIVE */
