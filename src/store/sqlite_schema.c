@@ -158,9 +158,10 @@ int sqlite_migrate(sqlite3 *sql, const char *path, int folder_fd, const struct m
 	int64_t application = 0, version = 0;
 	int r = sqlite_number(sql, path, "PRAGMA application_id", &application, err);
 	if (r == 0)
-		r = sqlite_number(sql, path, "PRAGMA user_version", &version, err);
-	if (r == 0)
 		r = check_fresh(sql, path, application, may_init, err);
+	if (r == 0 && application != 0)
+		r = sqlite_number(
+		        sql, path, "SELECT coalesce(max(number), 0) FROM migration", &version, err);
 	if (r < 0)
 		return r;
 	if (version < 0 || (version == 0 && application != 0))
