@@ -65,7 +65,7 @@ struct request {
 struct response {
 	struct buf body;
 	struct json_writer json; /* of the JSON protocols */
-	struct xml_writer xml;   /* of the XML protocols */
+	struct xml xml;          /* of the XML protocols */
 	struct arena *arena;
 	/* Set by response_fail(). */
 	bool is_failed;

@@ -24,6 +24,8 @@ struct server {
 	unsigned char arn_key[16];    /* finding ARNs; made at init, kept in the store */
 	unsigned char token_key[32];  /* page tokens */
 	unsigned char secret_key[32]; /* secrets at rest */
+	struct details *details;      /* long texts of the vulnerability data */
+	struct pins *pins;            /* generations that page tokens hold */
 	struct server_inside *inside; /* locks, key cache, http, background work: server.c only */
 };
 
