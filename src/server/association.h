@@ -68,10 +68,11 @@ struct association_run {
 	int64_t version;
 	str execution; /* the round it belongs to */
 	enum run_status status;
-	int64_t asked_at;   /* asked_at of the association when this run began */
-	int64_t at;         /* when the agent last spoke of it */
-	int64_t success_at; /* the last success; 0: none */
-	str told;           /* the round whose message the host has taken */
+	str summary, code, output; /* what the agent said of it */
+	int64_t asked_at;          /* asked_at of the association when this run began */
+	int64_t at;                /* when the agent last spoke of it */
+	int64_t success_at;        /* the last success; 0: none */
+	str told;                  /* the round whose message the host has taken */
 };
 
 /** What is known of one host's runs. */
