@@ -147,7 +147,8 @@ static void keep(struct conn *conn, str rest)
 
 static enum progress end_of_input(const struct conn *conn, ssize_t r)
 {
-	if (conn->state == CONN_HEAD && !conn->head && (r == 0 || conn->n_requests > 0))
+	/* Whoever ends between two requests may do so as he likes. */
+	if (conn->state == CONN_HEAD && !conn->head && r != -EPROTO)
 		return CLOSE;
 	return fail(conn, r == -EPROTO ? "not TLS where TLS was expected"
 	                               : "the client is gone in the middle of a request");
