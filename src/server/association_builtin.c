@@ -17,12 +17,16 @@ struct builtin {
 };
 
 static const struct builtin builtins[] = {
-	{ "InspectorInventoryCollection-do-not-delete", "AWS-GatherSoftwareInventory",
-	        "rate(30 minutes)", .is_common = true },
-	{ "InspectorLinuxDistributor-do-not-delete",
-	        "AmazonInspector2-ConfigureInspectorSsmPluginLinux", "rate(1 day)" },
-	{ "InvokeInspectorLinuxSsmPlugin-do-not-delete",
-	        "AmazonInspector2-InvokeInspectorSsmPluginLinux", "rate(6 hours)",
+	{ .name = "InspectorInventoryCollection-do-not-delete",
+	        .document = "AWS-GatherSoftwareInventory",
+	        .schedule = "rate(30 minutes)",
+	        .is_common = true },
+	{ .name = "InspectorLinuxDistributor-do-not-delete",
+	        .document = "AmazonInspector2-ConfigureInspectorSsmPluginLinux",
+	        .schedule = "rate(1 day)" },
+	{ .name = "InvokeInspectorLinuxSsmPlugin-do-not-delete",
+	        .document = "AmazonInspector2-InvokeInspectorSsmPluginLinux",
+	        .schedule = "rate(6 hours)",
 	        .is_deep = true },
 };
 
