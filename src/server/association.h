@@ -36,15 +36,38 @@ struct association {
 	bool is_builtin;   /* made by the server for deep inspection */
 	int64_t asked_at;  /* when all its hosts were last asked to run it at once; 0: never */
 	str execution;     /* the round of that; empty: none */
+	str newest;        /* the newest round; empty: none */
 	struct value spec; /* the members of the request that made it, by their names */
 };
+
+/** How runs go, in the order from good to bad that the word for a whole follows. */
+enum run_status {
+	RUN_SUCCESS,
+	RUN_SKIPPED,
+	RUN_ASSOCIATED, /* not run yet */
+	RUN_PENDING,
+	RUN_IN_PROGRESS,
+	RUN_CANCELLED,
+	RUN_TIMED_OUT,
+	RUN_FAILED,
+	RUN_N_STATUSES,
+};
+
+/** The word of a status: "InProgress". Static. */
+str run_status_text(enum run_status status);
+
+/** Read a word. False when it is none. */
+bool run_status_parse(str text, enum run_status *ret);
+
+/** Does no more follow? */
+bool run_status_is_final(enum run_status status);
 
 /** How an association went on one host the last time. */
 struct association_run {
 	str association; /* its id */
 	int64_t version;
 	str execution; /* the round it belongs to */
-	str status;    /* "Pending", "InProgress", "Success", "Failed", "TimedOut", ... */
+	enum run_status status;
 	str summary, code, output; /* what the agent said of it */
 	int64_t asked_at;          /* asked_at of the association when this run began */
 	int64_t at;                /* when the agent last spoke of it */
@@ -60,11 +83,7 @@ struct association_state {
 
 /** How a set of hosts fared: counts by status. */
 struct association_tally {
-	struct {
-		str status;
-		int64_t n;
-	} rows[12];
-	size_t n;
+	int64_t counts[RUN_N_STATUSES];
 };
 
 /**
@@ -116,6 +135,23 @@ bool association_has(const struct association *association, const struct fleet_h
 int association_hosts(struct server *server, int64_t account, const struct association *association,
         struct arena *arena, const uint64_t **ret, size_t *ret_count);
 
+/** Hosts that are looked at between fleet_lock() and fleet_unlock(). */
+#define HOSTS_AT_ONCE 256
+
+/** The numbers of an account's hosts, sorted. Out: arena. Threads: without fleet_lock(). Returns:
+ * 0; -ERR_LIMIT */
+int account_hosts(struct server *server, int64_t account, struct arena *arena, uint32_t **ret,
+        size_t *ret_count);
+
+/** Delete the first `most` objects of a type whose names begin with a prefix, in pieces. Returns:
+ * 0; what the store says */
+int objects_delete(struct server *server, int64_t account, const char *type, str prefix,
+        size_t most, struct err *err);
+
+/** The change that writes an association alone. Returns: 0; -ERR_LIMIT */
+int association_write(int64_t account, const struct association *association, struct arena *arena,
+        struct object_change *ret);
+
 /** The changes that write an association and, as a new version, what it is to do; two entries.
  * Returns: 0; -ERR_LIMIT */
 int association_changes(int64_t account, const struct association *association, bool is_new,
@@ -151,14 +187,20 @@ struct association_run *association_run_of(const struct association_state *state
  * be NULL. */
 bool association_is_due(const struct association *association, const struct association_run *run);
 
-/** What is shown of a host: "Pending" while it is due, "Associated" before the first run, else the
+/** What is shown of a host: pending while it is due, associated before the first run, else the
  * status of its last run. */
-str association_status(const struct association *association, const struct association_run *run);
+enum run_status association_status(
+        const struct association *association, const struct association_run *run);
 
-/** Count a host more (or less) under a status. */
-void association_tally_add(struct association_tally *tally, str status, int64_t n);
+/** How many hosts there are in all. */
+int64_t association_tally_total(const struct association_tally *tally);
 
-/** The word for the whole: the worst of what the hosts say. Static. */
+/** "key": the counts that are not 0, by status. */
+void association_tally_write(
+        struct json_writer *w, const char *key, const struct association_tally *tally);
+
+/** The word for the whole: "Failed" when one host has failed, "Pending" while one has not ended,
+ * else "Success". Static. */
 str association_tally_status(const struct association_tally *tally);
 
 /**
@@ -177,7 +219,8 @@ int association_tally_all(struct server *server, int64_t account,
 struct association_report {
 	const struct association *association;
 	str host_id;
-	str status, summary, code, output;
+	enum run_status status;
+	str summary, code, output;
 	int64_t at, now_at;
 };
 
@@ -201,6 +244,18 @@ struct execution {
 /** Read the rounds of an association, newest first. Returns: 0; -ERR_LIMIT; -ERR_FORMAT */
 int execution_list(struct server *server, int64_t account, str association_id, struct arena *arena,
         struct execution **ret, size_t *ret_count);
+
+/**
+ * The hosts that were asked to run an association and have not begun, by number.
+ *
+ * Out:     ret, ret_count  arena, sorted
+ * Returns: 0; -ERR_LIMIT
+ * Cost:    one pass over the hosts of the account
+ * Threads: without fleet_lock(), which it takes in between
+ */
+int association_due_hosts(struct server *server, int64_t account,
+        const struct association *association, struct arena *arena, uint64_t **ret,
+        size_t *ret_count);
 
 /**
  * Drop rounds that are too old or too many, and rows of hosts beyond what is kept; bounded work per
