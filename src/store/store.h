@@ -114,24 +114,20 @@ struct store_range {
 };
 
 /**
- * What a scan calls for each record. key and value borrow until it returns. It may use the store.
- *
- * Returns: 0 to go on; anything else ends the scan, which returns it
- */
-typedef int store_visit(void *ctx, const struct store_key *key, str value);
-
-/**
  * Visit records in the order (account, bucket, key).
  *
  * The records are read in pieces, each seen as of one moment. Between pieces others may commit: a
  * record that is neither put nor deleted during the scan is visited exactly once.
  *
  * In:      range  borrowed until the return
+ *          visit  called for each; key and value borrow until it returns. It may use the store.
+ *                 Returns 0 to go on; anything else ends the scan
  * Returns: 0; what `visit` returned; -ETIMEDOUT, -ERR_FORMAT, -EINVAL, -errno as store_get()
  * Cost:    one search per piece; with a bound on the key, one search per account and bucket
  * Threads: any; no transaction is open while `visit` runs
  */
-int store_scan(struct store *store, const struct store_range *range, store_visit *visit, void *ctx,
+int store_scan(struct store *store, const struct store_range *range,
+        int (*visit)(void *ctx, const struct store_key *key, str value), void *ctx,
         struct err *err);
 
 /** Room for the end of a prefix's range. */
@@ -241,23 +237,17 @@ int store_commit_async(struct store *store, struct store_batch *batch,
 /* ---- care ---- */
 
 /**
- * Told of the progress of something long.
- *
- * Returns: 0 to go on; anything else stops the work, which returns it
- */
-typedef int store_progress(void *ctx, uint64_t done, uint64_t total);
-
-/**
  * Copy the store into one new file while others read and write. It has what was acknowledged before
  * the call, and whole batches only.
  *
  * In:      path      of a file that is not there yet; it appears when it is whole
- *          progress  in pages; may be NULL. Total may change
+ *          progress  told of pages copied and pages in all, which may change; returns 0 to go on,
+ *                    anything else to stop. May be NULL
  * Returns: 0; -EEXIST when `path` is there; what `progress` returned; -ERR_FORMAT; -errno
  * Threads: any; writing goes on between steps
  */
-int store_backup(struct store *store, const char *path, store_progress *progress, void *ctx,
-        struct err *err);
+int store_backup(struct store *store, const char *path,
+        int (*progress)(void *ctx, uint64_t done, uint64_t total), void *ctx, struct err *err);
 
 /**
  * Make a store of a backup. The backup is looked through first, and stays as it is.

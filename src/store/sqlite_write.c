@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include "store/bounds.h"
+#include "store/sqlite.h"
+
+/* clang-format off */
+#define TEXTS(table) { \
+	[WRITE_PUT] = "INSERT INTO " table " (kind, account, bucket, key, value, sum)" \
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6)" \
+		" ON CONFLICT (kind, account, bucket, key) DO UPDATE" \
+		" SET value = excluded.value, sum = excluded.sum", \
+	[WRITE_DELETE] = "DELETE FROM " table \
+		" WHERE kind = ?1 AND account = ?2 AND bucket = ?3 AND key = ?4", \
+	[WRITE_DELETE_RANGE] = "DELETE FROM " table \
+		" WHERE kind = ?1 AND account = ?2 AND bucket = ?3 AND key IN" \
+		" (SELECT key FROM " table " WHERE kind = ?1 AND account = ?2 AND bucket = ?3" \
+		" AND key >= ?4 AND key < ?5 ORDER BY key LIMIT ?6)", \
+	[WRITE_GET] = "SELECT value FROM " table \
+		" WHERE kind = ?1 AND account = ?2 AND bucket = ?3 AND key = ?4", \
+}
+/* clang-format on */
+
+static const char *const texts[TABLES][WRITINGS] = {
+	[TABLE_SHORT] = TEXTS("short"),
+	[TABLE_LARGE] = TEXTS("large"),
+};
+
+int sqlite_writer_init(struct sqlite_db *db, struct err *err)
+{
+	int r = 0;
+	for (int table = 0; r == 0 && table < TABLES; table++) {
+		for (int i = 0; r == 0 && i < WRITINGS; i++)
+			r = sqlite_prepare(
+			        db->sql, db->path, texts[table][i], &db->stmts[table][i], err);
+	}
+	return r;
+}
+
+static enum sql_writing statement_of(enum store_entry_type type)
+{
+	switch (type) {
+	case STORE_PUT: return WRITE_PUT;
+	case STORE_DELETE: return WRITE_DELETE;
+	case STORE_DELETE_RANGE: return WRITE_DELETE_RANGE;
+	case STORE_EXPECT_ABSENT:
+	case STORE_EXPECT: break;
+	}
+	return WRITE_GET;
+}
+
+static int bind(sqlite3_stmt *stmt, const struct store_entry *entry)
+{
+	int code = sqlite3_bind_int(stmt, 1, entry->key.kind);
+	if (code == SQLITE_OK)
+		code = sqlite3_bind_int64(stmt, 2, entry->key.account);
+	if (code == SQLITE_OK)
+		code = sqlite3_bind_int(stmt, 3, entry->key.bucket);
+	if (code == SQLITE_OK)
+		code = sqlite_bind(stmt, 4, entry->key.key);
+	if (code == SQLITE_OK && entry->type == STORE_PUT) {
+		code = sqlite_bind(stmt, 5, entry->value);
+		if (code == SQLITE_OK)
+			code = sqlite3_bind_int64(
+			        stmt, 6, store_record_sum(&entry->key, entry->value));
+	}
+	if (code == SQLITE_OK && entry->type == STORE_DELETE_RANGE) {
+		code = sqlite_bind(stmt, 5, entry->value.n ? entry->value : sqlite_past_keys());
+		if (code == SQLITE_OK)
+			code = sqlite3_bind_int64(stmt, 6, entry->most);
+	}
+	return code;
+}
+
+/* Whether an expectation holds, from the row that was found or not. Returns: 0; -EEXIST; -ESTALE */
+static int judge(const struct store_entry *entry, sqlite3_stmt *stmt, bool found, struct err *err)
+{
+	const struct store_key *key = &entry->key;
+	bool absent = entry->type == STORE_EXPECT_ABSENT;
+	if (absent ? !found : found && str_eq(sqlite_column(stmt, 0), entry->value))
+		return 0;
+	return err_set(err, absent ? -EEXIST : -ESTALE,
+	        "record %lld/%d of kind %d %s: another writer was first", (long long)key->account,
+	        key->bucket, key->kind, absent ? "is there already" : "is not as expected");
+}
+
+/*
+ * Returns: 0; 1 when the batch's expectation does not hold, which is then its result; a failure of
+ * the whole transaction
+ */
+static int apply_entry(struct sqlite_db *db, struct store_batch *batch,
+        const struct store_entry *entry, struct err *err)
+{
+	enum sql_writing which = statement_of(entry->type);
+	sqlite3_stmt *stmt = db->stmts[sqlite_table(entry->key.kind)][which];
+	int r = 0, code = bind(stmt, entry);
+	if (code == SQLITE_OK)
+		code = sqlite3_step(stmt);
+	if (code != SQLITE_DONE && code != SQLITE_ROW)
+		r = sqlite_failure(db->sql, db->path, err);
+	else if (which == WRITE_GET)
+		batch->result = judge(entry, stmt, code == SQLITE_ROW, &batch->err);
+	else if (which != WRITE_PUT)
+		batch->n_deleted += (uint64_t)sqlite3_changes64(db->sql);
+	(void)sqlite3_reset(stmt);
+	(void)sqlite3_clear_bindings(stmt);
+	return r < 0 ? r : batch->result < 0;
+}
+
+static bool has_expectations(const struct store_batch *batch)
+{
+	for (const struct store_entry *entry = batch->first; entry; entry = entry->next) {
+		if (entry->type == STORE_EXPECT || entry->type == STORE_EXPECT_ABSENT)
+			return true;
+	}
+	return false;
+}
+
+/* Only a batch that expects something can fail alone; it pays for a savepoint. */
+static int apply_batch(struct sqlite_db *db, struct store_batch *batch, struct err *err)
+{
+	bool guarded = has_expectations(batch);
+	int r = guarded ? sqlite_run(db->sql, db->path, "SAVEPOINT batch", err) : 0;
+	batch->n_deleted = 0;
+	for (const struct store_entry *entry = batch->first; r == 0 && entry; entry = entry->next)
+		r = apply_entry(db, batch, entry, err);
+	if (r < 0 || !guarded)
+		return r;
+	if (r > 0) {
+		batch->n_deleted = 0;
+		r = sqlite_run(db->sql, db->path, "ROLLBACK TO batch", err);
+	}
+	return r < 0 ? r : sqlite_run(db->sql, db->path, "RELEASE batch", err);
+}
+
+int sqlite_apply(void *ctx, struct store_batch *first, uint64_t *ret_sync_us, struct err *err)
+{
+	struct sqlite_db *db = ctx;
+	sqlite_enter(db);
+	int r = sqlite_run(db->sql, db->path, "BEGIN IMMEDIATE", err);
+	for (struct store_batch *batch = first; r == 0 && batch; batch = batch->next)
+		r = apply_batch(db, batch, err);
+	if (r == 0) {
+		uint64_t begin = sqlite_now_us();
+		r = sqlite_run(db->sql, db->path, "COMMIT", err);
+		*ret_sync_us = sqlite_now_us() - begin;
+	}
+	/* Some failures have ended the transaction already. */
+	if (r < 0 && !sqlite3_get_autocommit(db->sql))
+		(void)sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+	sqlite_leave(db);
+	return r;
+}
+
+/*
+ * Work the log into the file, which never waits for a reader; and cut it when it has become long or
+ * nothing else is to do, which waits for readers for a moment only.
+ */
+int sqlite_care(void *ctx, bool is_idle)
+{
+	struct sqlite_db *db = ctx;
+	int pages = 0, worked = 0, code = SQLITE_OK;
+	sqlite_enter(db);
+	bool cut = db->log_pages >= SQLITE_LOG_CUT_PAGES || (is_idle && db->log_pages > 0);
+	if (!cut && db->log_pages < SQLITE_LOG_PAGES) {
+		sqlite_leave(db);
+		return 0;
+	}
+	(void)sqlite3_busy_timeout(db->sql, 50);
+	code = sqlite3_wal_checkpoint_v2(db->sql, NULL,
+	        cut ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, &pages, &worked);
+	(void)sqlite3_busy_timeout(db->sql, 5000);
+	if (code == SQLITE_OK && worked >= pages)
+		db->log_pages = 0; /* the next commit begins at its front, and tells how long it is
+		                    */
+	sqlite_leave(db);
+	return code == SQLITE_OK ? 1 : (code & 0xff) == SQLITE_BUSY ? 0 : -EIO;
+}
