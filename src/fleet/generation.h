@@ -43,7 +43,9 @@ struct match {
 	size_t n_reasons;
 };
 
-/** One generation. Nothing in it changes once it is published. */
+struct orders;
+
+/** One generation. Nothing in it changes once it is published, but what is remembered of it. */
 struct generation {
 	uint64_t number; /* rises by one with each */
 	int64_t made_at;
@@ -58,6 +60,8 @@ struct generation {
 	const str
 	        *remarks; /* what could not be judged, and sources with problems: for the status */
 	size_t n_remarks;
+	struct orders *orders; /* of its issues, made when asked for (fleet/order.h); NULL: none
+	                          are remembered */
 	_Atomic uint32_t n_users;
 };
 
