@@ -16,14 +16,19 @@ static void to_hex(const uint8_t digest[SHA256_BYTES], char ret_hex[SHA256_HEX_S
 	ret_hex[SHA256_HEX_SIZE - 1] = '\0';
 }
 
-void hash_sha256_hex(str bytes, char ret_hex[SHA256_HEX_SIZE])
+void hash_sha256(str bytes, unsigned char ret_digest[SHA256_BYTES])
 {
 	SHA256_CTX ctx;
-	uint8_t digest[SHA256_BYTES];
 	SHA256Init(&ctx);
 	if (bytes.n > 0)
 		SHA256Update(&ctx, (const uint8_t *)bytes.p, bytes.n);
-	SHA256Final(digest, &ctx);
+	SHA256Final(ret_digest, &ctx);
+}
+
+void hash_sha256_hex(str bytes, char ret_hex[SHA256_HEX_SIZE])
+{
+	uint8_t digest[SHA256_BYTES];
+	hash_sha256(bytes, digest);
 	to_hex(digest, ret_hex);
 }
 

@@ -11,6 +11,9 @@
 #define SHA256_BYTES 32
 #define SHA256_HEX_SIZE 65
 
+/** SHA-256 (FIPS 180-4) of `bytes`. */
+void hash_sha256(str bytes, unsigned char ret_digest[SHA256_BYTES]);
+
 /** SHA-256 (FIPS 180-4) of `bytes`, as lower-case hexadecimal text ended by a NUL. */
 void hash_sha256_hex(str bytes, char ret_hex[SHA256_HEX_SIZE]);
 

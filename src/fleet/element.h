@@ -25,7 +25,8 @@ typedef uint32_t vuln_id;
 struct element {
 	element_id id;
 	struct package package; /* path empty, dev and ino 0; `owner` as the reader wrote it */
-	str owner_vendor;       /* vendor of the owner, for owned language packages; else empty */
+	bool is_owner_known;    /* the owner is among the OS packages of the host */
+	str owner_vendor;       /* vendor of that package; else empty */
 	struct host os;         /* os_ fields only; for language packages too when they have an
 	                           owner, else all empty */
 	uint32_t os_class;      /* elements of equal `os` have equal numbers */
@@ -80,8 +81,10 @@ int dictionary_element(struct dictionary *dictionary, const struct element *elem
 int dictionary_vuln(struct dictionary *dictionary, str name, struct store_batch *batch,
         vuln_id *ret, struct err *err);
 
-/** Say that everything numbered for a batch is durable now. Threads: any */
-void dictionary_committed(struct dictionary *dictionary, const struct store_batch *batch);
+/** Say what became of a batch: everything numbered for it is durable now, or not. To be called once
+ * for each batch that took records, before it is released. Threads: any */
+void dictionary_committed(
+        struct dictionary *dictionary, const struct store_batch *batch, bool is_durable);
 
 /** An element by its number; NULL when there is none. Valid until dictionary_close(). Threads: any
  */

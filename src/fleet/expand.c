@@ -15,42 +15,76 @@
 #define SELECT_AFTER 256
 #define SELECT_MOST_HOSTS 4096
 
-size_t expand_n_words(const struct view *view)
+static int by_address(const void *a, const void *b)
 {
-	return view->generation->n_issues / 64 + 1;
+	uintptr_t x = (uintptr_t) * (const struct issue *const *)a;
+	uintptr_t y = (uintptr_t) * (const struct issue *const *)b;
+	return (x > y) - (x < y);
 }
 
-static size_t select_set(const struct view *view, uint32_t number, uint64_t *bits)
+/* Each once. */
+static void drop_repeats(struct issue_list *list)
+{
+	size_t n = 0;
+	if (list->n > 1)
+		qsort(list->issues, list->n, sizeof(list->issues[0]), by_address);
+	for (size_t i = 0; i < list->n; i++) {
+		if (n == 0 || list->issues[i] != list->issues[n - 1])
+			list->issues[n++] = list->issues[i];
+	}
+	list->n = n;
+}
+
+static int list_add(struct issue_list *list, const struct issue *issue)
+{
+	if (list->n == list->cap) {
+		size_t cap = list->cap ? list->cap * 2 : 256;
+		drop_repeats(list); /* hosts are alike: often this makes room */
+		if (list->n > cap / 4) {
+			void *grown = reallocarray(list->issues, cap, sizeof(list->issues[0]));
+			if (!grown)
+				return -ENOMEM;
+			list->issues = grown;
+			list->cap = cap;
+		}
+	}
+	list->issues[list->n++] = issue;
+	return 0;
+}
+
+static int select_set(const struct view *view, uint32_t number, struct issue_list *list)
 {
 	const struct package_set *set = sets_at(view->sets, number);
-	size_t n_all = 0;
+	int r = 0;
 	for (size_t i = 0; set && i < set->n_elements; i++) {
 		size_t n;
 		const struct match *matches =
 		        generation_matches(view->generation, set->elements[i], &n);
-		for (size_t k = 0; k < n; k++)
-			bits[matches[k].issue / 64] |= UINT64_C(1) << matches[k].issue % 64;
-		n_all += n;
+		for (size_t k = 0; r >= 0 && k < n; k++)
+			r = list_add(list, matches[k].issue);
 	}
-	return n_all;
+	return r;
 }
 
-size_t expand_select(const struct view *view, const roaring_bitmap_t *hosts, uint64_t *bits)
+int expand_select(const struct view *view, const roaring_bitmap_t *hosts,
+        const struct sort_order *by, struct issue_list *list)
 {
 	uint32_t last[HOST_N_SETS] = { 0 };
-	size_t n_all = 0;
+	int r = 0;
 	roaring_uint32_iterator_t it;
-	memset(bits, 0, expand_n_words(view) * sizeof(*bits));
+	list->n = 0;
 	for (roaring_init_iterator(hosts, &it); it.has_value;
 	        roaring_advance_uint32_iterator(&it)) {
 		const struct fleet_host *host = fleet_host_at(view->fleet, it.current_value);
-		for (size_t i = 0; host && i < HOST_N_SETS; i++) {
+		for (size_t i = 0; r >= 0 && host && i < HOST_N_SETS; i++) {
 			if (host->sets[i] != last[i]) /* neighbours are often alike */
-				n_all += select_set(view, host->sets[i], bits);
+				r = select_set(view, host->sets[i], list);
 			last[i] = host->sets[i];
 		}
 	}
-	return n_all;
+	drop_repeats(list);
+	orders_sort(by, list->issues, list->n);
+	return r;
 }
 
 /* The walk, as it goes. */
@@ -58,32 +92,22 @@ struct walker {
 	const struct expansion *what;
 	struct view *view;
 	const struct generation *generation;
-	uint64_t *own_selected;
-	const uint64_t *selected;
+	const struct issue *const *issues;
+	size_t n_issues;
+	struct issue_list own; /* the issues of a small scope, once they are listed */
 	size_t n_expanded;
 };
 
-static uint32_t issue_at(const struct walker *walker, size_t i)
+/* The first in the order that is not before a key, or, if so asked, that is behind it. */
+static size_t begin_at(const struct walker *walker, const struct sort_key *from, bool is_behind)
 {
-	return walker->what->order ? walker->what->order[i] : (uint32_t)i;
-}
-
-static bool is_selected(const struct walker *walker, uint32_t issue)
-{
-	return !walker->selected || (walker->selected[issue / 64] >> issue % 64 & 1);
-}
-
-/* The first in the order that is not before the place to begin at. */
-static size_t begin_at(const struct walker *walker)
-{
-	const struct expansion *what = walker->what;
-	size_t low = 0, high = walker->generation->n_issues;
-	while (what->behind && low < high) {
+	const struct sort_order *by = walker->what->by;
+	size_t low = 0, high = walker->n_issues;
+	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		struct sort_key key;
-		sort_key_of_issue(what->by->field,
-		        &walker->generation->issues[issue_at(walker, middle)], &key);
-		if (sort_compare_values(what->by, &key, what->behind) < 0)
+		sort_key_of_issue(by->field, walker->issues[middle], &key);
+		if (sort_compare_values(by, &key, from) < (is_behind ? 1 : 0))
 			low = middle + 1;
 		else
 			high = middle;
@@ -94,17 +118,14 @@ static size_t begin_at(const struct walker *walker)
 /* The end of those that are equal to the one at `first`: of one vulnerability and value. */
 static size_t group_end(const struct walker *walker, size_t first, struct sort_key *ret_key)
 {
-	const struct issue *issues = walker->generation->issues;
-	const struct expansion *what = walker->what;
+	const struct sort_order *by = walker->what->by;
+	const struct issue *const *issues = walker->issues;
 	size_t end = first + 1;
-	sort_key_of_issue(what->by->field, &issues[issue_at(walker, first)], ret_key);
-	for (; end < walker->generation->n_issues; end++) {
+	sort_key_of_issue(by->field, issues[first], ret_key);
+	for (; end < walker->n_issues && issues[end]->vuln == issues[first]->vuln; end++) {
 		struct sort_key key;
-		const struct issue *issue = &issues[issue_at(walker, end)];
-		if (issue->vuln != issues[issue_at(walker, first)].vuln)
-			break;
-		sort_key_of_issue(what->by->field, issue, &key);
-		if (sort_compare_values(what->by, &key, ret_key) != 0)
+		sort_key_of_issue(by->field, issues[end], &key);
+		if (sort_compare_values(by, &key, ret_key) != 0)
 			break;
 	}
 	return end;
@@ -130,7 +151,7 @@ static int add_hosts(const struct walker *walker, const struct issue *issue, boo
 	const struct dictionary *dictionary = fleet_dictionary(view->fleet);
 	int r = 0;
 	for (size_t i = 0; r >= 0 && i < issue->n_matches; i++) {
-		element_id element = walker->generation->matches[issue->matches[i]].element;
+		element_id element = issue->matches[i]->element;
 		if (is_admitted_only && !criteria_admit_element(view->wanted.criteria,
 		                                dictionary_element_at(dictionary, element)))
 			continue;
@@ -139,54 +160,53 @@ static int add_hosts(const struct walker *walker, const struct issue *issue, boo
 	return r;
 }
 
+/* One group of issues, which are all of one vulnerability. */
+struct group {
+	const struct issue *const *issues; /* that are equal in the order, by rank */
+	size_t n;
+	const struct issue *const *all; /* of the vulnerability, by rank */
+	size_t n_all;
+	const struct issue *only; /* the last of those that are wanted */
+	size_t n_wanted;
+	roaring_bitmap_t *hosts;
+};
+
 /* Keep only hosts that have a package of the vulnerability that a package criterion admits. */
-static int keep_admitted(const struct walker *walker, const struct issue *first, size_t n,
-        roaring_bitmap_t *hosts)
+static int keep_admitted(const struct walker *walker, const struct group *group)
 {
 	roaring_bitmap_t *with = roaring_bitmap_create();
 	int r = with ? 0 : -ENOMEM;
-	for (size_t i = 0; r >= 0 && i < n; i++)
-		r = add_hosts(walker, &first[i], true, with);
+	for (size_t i = 0; r >= 0 && i < group->n_all; i++)
+		r = add_hosts(walker, group->all[i], true, with);
 	if (r >= 0)
-		roaring_bitmap_and_inplace(hosts, with);
+		roaring_bitmap_and_inplace(group->hosts, with);
 	if (with)
 		roaring_bitmap_free(with);
 	return r;
 }
 
 /* Can any host's finding of this vulnerability meet the criteria of packages? */
-static bool is_vulnerability_admitted(
-        const struct walker *walker, const struct issue *first, size_t n)
+static bool is_vulnerability_admitted(const struct walker *walker, const struct group *group)
 {
 	const struct filter *wanted = &walker->view->wanted;
 	unsigned states = 0;
 	if (!(wanted->grains & (GRAIN_PACKAGES | GRAIN_PATHS)))
 		return true;
-	if (!criteria_admit_title(wanted->criteria, first->name))
+	if (!criteria_admit_title(wanted->criteria, group->all[0]->name))
 		return false;
 	if (!criteria_have(wanted->criteria, FIELD_FIX))
 		return true;
-	for (size_t i = 0; i < n; i++) {
-		for (size_t k = 0; k < first[i].n_matches; k++)
-			states |= 1u << walker->generation->matches[first[i].matches[k]].fix_state;
+	for (size_t i = 0; i < group->n_all; i++) {
+		for (size_t k = 0; k < group->all[i]->n_matches; k++)
+			states |= 1u << group->all[i]->matches[k]->fix_state;
 	}
 	return criteria_admit_fixes(wanted->criteria, states);
 }
 
-/* One group of issues, which are all of one vulnerability. */
-struct group {
-	size_t first, end;         /* in the order */
-	const struct issue *base;  /* the vulnerability's issues */
-	size_t n_base;
-	const struct issue *only;  /* the one that is wanted; NULL when there are several */
-	size_t n_wanted;
-	roaring_bitmap_t *hosts;
-};
-
-static bool is_in_group(const struct walker *walker, const struct group *group, uint32_t issue)
+static bool is_in_group(const struct group *group, const struct issue *issue)
 {
-	for (size_t i = group->first; i < group->end; i++) {
-		if (issue_at(walker, i) == issue)
+	for (size_t i = 0; i < group->n; i++) {
+		if (group->issues[i] == issue)
 			return true;
 	}
 	return false;
@@ -195,23 +215,25 @@ static bool is_in_group(const struct walker *walker, const struct group *group, 
 /* The hosts whose gravest issue is a wanted one of the group. */
 static int group_hosts(const struct walker *walker, struct group *group)
 {
-	uint32_t last = issue_at(walker, group->end - 1); /* within a group they are by rank */
+	const struct issue *last = group->issues[group->n - 1];
 	roaring_bitmap_t *seen = roaring_bitmap_create(), *own = roaring_bitmap_create();
 	int r = seen && own ? 0 : -ENOMEM;
-	for (const struct issue *issue = group->base;
-	        r >= 0 && issue <= &walker->generation->issues[last]; issue++) {
-		uint32_t number = (uint32_t)(issue - walker->generation->issues);
-		bool is_wanted = is_in_group(walker, group, number) && is_selected(walker, number) &&
-		        is_issue_wanted(walker, issue);
+	for (size_t i = 0; r >= 0 && i < group->n_all; i++) {
+		const struct issue *issue = group->all[i];
+		bool is_wanted = is_in_group(group, issue) && is_issue_wanted(walker, issue);
+		if (issue->rank > last->rank)
+			break;
 		roaring_bitmap_clear(own);
 		r = add_hosts(walker, issue, false, own);
-		if (r >= 0 && is_wanted) {
+		if (r < 0)
+			break;
+		if (is_wanted) {
 			roaring_bitmap_andnot_inplace(own, seen);
 			roaring_bitmap_or_inplace(group->hosts, own);
 			group->only = issue;
 			group->n_wanted++;
 		}
-		if (r >= 0)
+		if (issue != last)
 			roaring_bitmap_or_inplace(seen, own);
 	}
 	if (seen)
@@ -221,7 +243,7 @@ static int group_hosts(const struct walker *walker, struct group *group)
 	if (r >= 0)
 		roaring_bitmap_and_inplace(group->hosts, walker->what->scope);
 	if (r >= 0 && criteria_have(walker->view->wanted.criteria, FIELD_PACKAGE))
-		r = keep_admitted(walker, group->base, group->n_base, group->hosts);
+		r = keep_admitted(walker, group);
 	return r;
 }
 
@@ -235,12 +257,11 @@ static int visit_host(const struct walker *walker, const struct group *group, ui
 		return 0;
 	view_begin(view, &row, group->n_wanted == 1 ? group->only : NULL);
 	if (group->n_wanted > 1) {
-		size_t issue;
-		int r = view_find_matches(
-		        view, host, (size_t)(group->base - walker->generation->issues), &issue);
+		const struct issue *issue;
+		int r = view_find_matches(view, host, group->only->vuln, &issue);
 		if (r <= 0)
 			return r;
-		view_set_issue(view, &row, &walker->generation->issues[issue]);
+		view_set_issue(view, &row, issue);
 	}
 	view_set_host(view, &row, host);
 	unsigned known = GRAIN_ISSUE | (view->is_scope_exact ? (unsigned)GRAIN_HOST : 0);
@@ -266,36 +287,23 @@ static int visit_group(
 /* Does any issue of the group come into question? */
 static bool is_group_wanted(const struct walker *walker, const struct group *group)
 {
-	for (size_t i = group->first; i < group->end; i++) {
-		uint32_t number = issue_at(walker, i);
-		if (is_selected(walker, number) &&
-		        is_issue_wanted(walker, &walker->generation->issues[number]))
-			return true;
+	for (size_t i = 0; i < group->n; i++) {
+		if (is_issue_wanted(walker, group->issues[i]))
+			return is_vulnerability_admitted(walker, group);
 	}
 	return false;
 }
 
-static int expand_group(
-        struct walker *walker, struct group *group, uint32_t from, struct err *err)
+static int expand_group(struct walker *walker, struct group *group, uint32_t from, struct err *err)
 {
-	const struct issue *issues = walker->generation->issues;
-	const struct issue *one = &issues[issue_at(walker, group->first)];
-	group->base = one - one->rank;
-	for (group->n_base = one->rank + 1;
-	        group->base + group->n_base < issues + walker->generation->n_issues &&
-	        group->base[group->n_base].vuln == one->vuln;)
-		group->n_base++;
-	if (!is_group_wanted(walker, group) ||
-	        !is_vulnerability_admitted(walker, group->base, group->n_base))
+	uint32_t first;
+	group->n_all = generation_issues_of(walker->generation, group->issues[0]->vuln, &first);
+	if (group->n_all == 0)
 		return 0;
-	if (++walker->n_expanded == SELECT_AFTER && !walker->selected &&
-	        roaring_bitmap_get_cardinality(walker->what->scope) <= SELECT_MOST_HOSTS) {
-		walker->own_selected = calloc(expand_n_words(walker->view), sizeof(uint64_t));
-		if (walker->own_selected)
-			(void)expand_select(
-			        walker->view, walker->what->scope, walker->own_selected);
-		walker->selected = walker->own_selected;
-	}
+	group->all = &walker->generation->issues[first];
+	if (!is_group_wanted(walker, group))
+		return 0;
+	walker->n_expanded++;
 	group->hosts = roaring_bitmap_create();
 	if (!group->hosts)
 		return err_set(err, -ENOMEM, "cannot expand a vulnerability: out of memory");
@@ -304,30 +312,39 @@ static int expand_group(
 	return r;
 }
 
+/* Go on with the issues of a small scope only, behind a key. */
+static size_t narrow(struct walker *walker, size_t next, const struct sort_key *behind)
+{
+	const struct expansion *what = walker->what;
+	if (walker->n_expanded != SELECT_AFTER || walker->own.issues ||
+	        roaring_bitmap_get_cardinality(what->scope) > SELECT_MOST_HOSTS ||
+	        expand_select(walker->view, what->scope, what->by, &walker->own) < 0)
+		return next;
+	walker->issues = walker->own.issues;
+	walker->n_issues = walker->own.n;
+	return begin_at(walker, behind, true);
+}
+
 int expand(const struct expansion *expansion, struct err *err)
 {
+	const struct sort_key *behind = expansion->behind;
 	struct walker walker = {
 		.what = expansion,
 		.view = expansion->view,
 		.generation = expansion->view->generation,
-		.selected = expansion->selected,
+		.issues = expansion->issues,
+		.n_issues = expansion->n_issues,
 	};
 	int r = 0;
-	for (size_t i = begin_at(&walker); r == 0 && i < walker.generation->n_issues;) {
-		/* Where they are walked as they stand, skip what is not selected quickly. */
-		if (!expansion->order && walker.selected && walker.selected[i / 64] == 0) {
-			i = (i / 64 + 1) * 64;
-			continue;
-		}
+	for (size_t i = behind ? begin_at(&walker, behind, false) : 0;
+	        r == 0 && i < walker.n_issues;) {
 		struct sort_key key;
-		struct group group = { .first = i };
-		group.end = group_end(&walker, i, &key);
-		bool is_begin = expansion->behind &&
-		        sort_compare_values(expansion->by, &key, expansion->behind) == 0;
-		r = expand_group(
-		        &walker, &group, is_begin ? (uint32_t)expansion->behind->host : 0, err);
-		i = group.end;
+		size_t end = group_end(&walker, i, &key);
+		struct group group = { .issues = walker.issues + i, .n = end - i };
+		bool is_begin = behind && sort_compare_values(expansion->by, &key, behind) == 0;
+		r = expand_group(&walker, &group, is_begin ? (uint32_t)behind->host : 0, err);
+		i = narrow(&walker, end, &key);
 	}
-	free(walker.own_selected);
+	free(walker.own.issues);
 	return r;
 }

@@ -5,6 +5,12 @@
  * generation: what one state of the vulnerability data says about every element: the matches, once
  * per (element, vulnerability), whatever the number of hosts. It is made beside the one in use and
  * takes its place in one step; readers that hold the old one keep it.
+ *
+ * What a generation says of an element never changes. Elements that join the fleet later are added
+ * to the present generation while the fleet's lock is held for writing: so looking at a generation,
+ * a held one too, wants the fleet locked. Issues and matches stay where they are for the life of
+ * the generation; the lists of them (`issues`, `issue.matches`), ranks and counts may be others at
+ * the next lock.
  */
 
 #include "fleet/element.h"
@@ -28,15 +34,15 @@ struct issue {
 	size_t n_aliases;
 	const struct cvss_rating *cvss;
 	size_t n_cvss;
-	const uint32_t *matches; /* indices of its matches, by element */
+	const struct match *const *matches; /* those of this issue, in no order */
 	size_t n_matches;
 };
 
 /** One element is affected by one vulnerability. */
 struct match {
 	element_id element;
-	uint32_t issue; /* index in the generation */
-	str fixed_in;   /* empty for none */
+	const struct issue *issue;
+	str fixed_in; /* empty for none */
 	enum fix_state fix_state;
 	int64_t matched_at; /* when this was first known; 0: since the element is */
 	const struct finding_reason *reasons;
@@ -45,31 +51,32 @@ struct match {
 
 struct orders;
 
-/** One generation. Nothing in it changes once it is published, but what is remembered of it. */
+/** One generation. */
 struct generation {
-	uint64_t number; /* rises by one with each */
+	uint64_t number; /* rises with each */
 	int64_t made_at;
-	str digest, built_at;       /* of the data */
-	const struct issue *issues; /* sorted by vulnerability name, then rank */
+	str digest, built_at;              /* of the data; empty when there are none */
+	const struct issue *const *issues; /* sorted by vulnerability name, then rank */
 	size_t n_issues;
-	const struct match *matches; /* sorted by element, then vulnerability number */
 	size_t n_matches;
-	const uint32_t *first_match; /* by element, n_elements + 2 entries: its matches are
-	                                first_match[e] .. first_match[e + 1] - 1 */
-	element_id n_elements;       /* those that were matched */
 	const str
 	        *remarks; /* what could not be judged, and sources with problems: for the status */
 	size_t n_remarks;
-	struct orders *orders; /* of its issues, made when asked for (fleet/order.h); NULL: none
-	                          are remembered */
+	struct orders *orders; /* of its issues, made when asked for (fleet/order.h); NULL: none are
+	                          remembered */
 	_Atomic uint32_t n_users;
 };
 
-/** The matches of an element that the generation knows; none for one it does not. */
+/** The matches of an element, sorted by vulnerability number; none for one that it does not know.
+ */
 const struct match *generation_matches(
         const struct generation *generation, element_id element, size_t *ret_count);
 
-/** The issues of a vulnerability: [*ret_first, *ret_first + result). */
+/** The match of an element and a vulnerability; NULL when there is none. */
+const struct match *generation_match(
+        const struct generation *generation, element_id element, vuln_id vuln);
+
+/** The issues of a vulnerability: issues[*ret_first] .. issues[*ret_first + result - 1]. */
 size_t generation_issues_of(const struct generation *generation, vuln_id vuln, uint32_t *ret_first);
 
 /** Hold a generation for longer than the fleet's lock. */

@@ -44,13 +44,14 @@ enum host_state {
 	HOST_TERMINATED, /* deregistered; kept until its findings are deleted */
 };
 
-/** A host. Strings and arrays live in its own arena. */
+/** A host. Strings and arrays lie behind it, in one piece of memory. */
 struct fleet_host {
 	uint64_t number; /* for ever, from 1; below 2^32 */
 	int64_t account;
 	char id[18]; /* 17 lower-case hexadecimal digits */
 	bool is_ec2; /* shown as i-<id> by ssm, else as mi-<id> */
 	enum host_state state;
+	int64_t state_at; /* since when it is in this state */
 	int64_t registered_at;
 	int64_t enrolled_at;    /* first inventory; 0 before it */
 	int64_t eligible_since; /* when it last became HOST_ACTIVE */
@@ -69,7 +70,6 @@ struct fleet_host {
 	   "Os.Id", "Os.Version", "Os.Codename", "Kernel", "Arch". Never tags. */
 	const struct pair *facts;
 	size_t n_facts;
-	struct arena arena;
 	/* Changed in place, by any thread. */
 	_Atomic int64_t seen_at; /* last accepted report of packages, hash-only ones too */
 	_Atomic int64_t ping_at; /* last sign of life of its agent; not durable */

@@ -2,11 +2,23 @@
 #include "fleet/order.h"
 
 #include <errno.h>
-#include <stdatomic.h>
+#include <pthread.h>
 #include <stdlib.h>
 
+/* One order, of as many issues as there were: a generation only ever gets more of them. */
+struct arranged {
+	size_t n;
+	const struct issue *issues[];
+};
+
+/*
+ * An order that is made while the fleet is locked holds as long as the number of issues does. One of
+ * another number is of before the lock, so that nobody looks at it any more, and whoever replaces it
+ * releases it.
+ */
 struct orders {
-	_Atomic(uint32_t *) by[FIELD_NEVER + 1][2];
+	pthread_mutex_t mutex; /* of the pointers; what they point at does not change */
+	struct arranged *by[FIELD_NEVER + 1][2];
 };
 
 /* The fields that findings differ by beside their vulnerability; all others sort by name alone. */
@@ -90,44 +102,41 @@ int sort_compare(
 
 struct orders *orders_new(void)
 {
-	return calloc(1, sizeof(struct orders));
+	struct orders *ret = calloc(1, sizeof(*ret));
+	if (ret)
+		(void)pthread_mutex_init(&ret->mutex, NULL);
+	return ret;
 }
 
 void orders_free(struct orders *orders)
 {
-	for (size_t i = 0; orders && i <= FIELD_NEVER; i++) {
-		free(atomic_load(&orders->by[i][0]));
-		free(atomic_load(&orders->by[i][1]));
+	if (!orders)
+		return;
+	for (size_t i = 0; i <= FIELD_NEVER; i++) {
+		free(orders->by[i][0]);
+		free(orders->by[i][1]);
 	}
+	(void)pthread_mutex_destroy(&orders->mutex);
 	free(orders);
 }
 
-struct arrange {
-	const struct issue *issues;
-	struct sort_order order;
-};
-
 static int by_order(const void *a, const void *b, void *ctx)
 {
-	const struct arrange *arrange = ctx;
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	const struct sort_order *order = ctx;
+	const struct issue *x = *(const struct issue *const *)a;
+	const struct issue *y = *(const struct issue *const *)b;
 	struct sort_key p, q;
-	sort_key_of_issue(arrange->order.field, &arrange->issues[x], &p);
-	sort_key_of_issue(arrange->order.field, &arrange->issues[y], &q);
-	int c = sort_compare_values(&arrange->order, &p, &q);
-	return c ? c : (x > y) - (x < y); /* they stand by name, then rank */
+	sort_key_of_issue(order->field, x, &p);
+	sort_key_of_issue(order->field, y, &q);
+	int c = sort_compare_values(order, &p, &q);
+	return c ? c : (x->rank > y->rank) - (x->rank < y->rank);
 }
 
-static uint32_t *make(const struct generation *generation, const struct sort_order *order)
+void orders_sort(const struct sort_order *order, const struct issue **issues, size_t n)
 {
-	struct arrange arrange = { generation->issues, *order };
-	uint32_t *ret = calloc(generation->n_issues ? generation->n_issues : 1, sizeof(*ret));
-	if (!ret)
-		return NULL;
-	for (size_t i = 0; i < generation->n_issues; i++)
-		ret[i] = (uint32_t)i;
-	qsort_r(ret, generation->n_issues, sizeof(*ret), by_order, &arrange);
-	return ret;
+	struct sort_order by = *order;
+	if (n > 1)
+		qsort_r(issues, n, sizeof(issues[0]), by_order, &by);
 }
 
 static bool is_as_they_stand(const struct sort_order *order)
@@ -144,30 +153,48 @@ static bool is_as_they_stand(const struct sort_order *order)
 	}
 }
 
-int orders_of(const struct generation *generation, const struct sort_order *order,
-        const uint32_t **ret, uint32_t **ret_own)
+static struct arranged *arrange(
+        const struct generation *generation, const struct sort_order *order)
 {
-	*ret = NULL;
+	size_t n = generation->n_issues;
+	struct arranged *ret = malloc(sizeof(*ret) + n * sizeof(ret->issues[0]));
+	if (!ret)
+		return NULL;
+	ret->n = n;
+	if (n > 0)
+		memcpy(ret->issues, generation->issues, n * sizeof(ret->issues[0]));
+	orders_sort(order, ret->issues, n);
+	return ret;
+}
+
+int orders_of(const struct generation *generation, const struct sort_order *order,
+        const struct issue *const **ret, void **ret_own)
+{
+	struct orders *orders = generation->orders;
 	*ret_own = NULL;
-	if (is_as_they_stand(order))
+	if (is_as_they_stand(order)) {
+		*ret = generation->issues;
 		return 0;
-	_Atomic(uint32_t *) *place =
-	        generation->orders ? &generation->orders->by[order->field][order->is_descending]
-	                           : NULL;
-	uint32_t *known = place ? atomic_load(place) : NULL;
-	if (!known) {
-		uint32_t *made = make(generation, order);
-		if (!made)
-			return -ENOMEM;
-		if (!place) {
-			*ret_own = made;
-			known = made;
-		} else if (atomic_compare_exchange_strong(place, &known, made)) {
-			known = made;
-		} else {
-			free(made); /* another query was faster, and its order is the same */
-		}
 	}
-	*ret = known;
+	if (!orders) {
+		struct arranged *own = arrange(generation, order);
+		if (!own)
+			return -ENOMEM;
+		*ret = own->issues;
+		*ret_own = own;
+		return 0;
+	}
+	/* Whoever comes while it is made waits for it: it would do the same work. */
+	(void)pthread_mutex_lock(&orders->mutex);
+	struct arranged **place = &orders->by[order->field][order->is_descending];
+	if (!*place || (*place)->n != generation->n_issues) {
+		free(*place);
+		*place = arrange(generation, order);
+	}
+	const struct arranged *known = *place;
+	(void)pthread_mutex_unlock(&orders->mutex);
+	if (!known)
+		return -ENOMEM;
+	*ret = known->issues;
 	return 0;
 }

@@ -49,13 +49,16 @@ struct orders *orders_new(void);
 /** Release. NULL is a no-op. */
 void orders_free(struct orders *orders);
 
+/** Sort issues by value, then name, then rank. */
+void orders_sort(const struct sort_order *order, const struct issue **issues, size_t n);
+
 /**
  * The issues of a generation in an order: by value, then name, then rank.
  *
- * Out:     ret      indices; NULL for the order in which they stand
- *          ret_own  the same when nobody remembers it: caller frees; else NULL
+ * Out:     ret      all n_issues of them; until the fleet is unlocked
+ *          ret_own  what it lies in when nobody remembers it: caller frees; else NULL
  * Returns: 0; -ENOMEM
  * Threads: any
  */
 int orders_of(const struct generation *generation, const struct sort_order *order,
-        const uint32_t **ret, uint32_t **ret_own);
+        const struct issue *const **ret, void **ret_own);

@@ -74,39 +74,33 @@ static int add_matches(struct pairs *pairs, uint32_t number)
 	return 0;
 }
 
-struct by_finding {
-	const struct generation *generation;
-	const struct dictionary *dictionary;
-};
-
-/* By vulnerability, whose issues stand together, then as the packages of a finding are sorted. */
+/* By vulnerability, then as the packages of a finding are sorted. */
 static int by_finding(const void *a, const void *b, void *ctx)
 {
-	const struct by_finding *by = ctx;
+	const struct dictionary *dictionary = ctx;
 	const struct match *x = *(const struct match *const *)a;
 	const struct match *y = *(const struct match *const *)b;
-	uint32_t i = x->issue - by->generation->issues[x->issue].rank;
-	uint32_t k = y->issue - by->generation->issues[y->issue].rank;
-	if (i != k)
-		return i < k ? -1 : 1;
+	if (x->issue->vuln != y->issue->vuln)
+		return x->issue->vuln < y->issue->vuln ? -1 : 1;
 	if (x->element == y->element)
 		return 0;
-	const struct element *p = dictionary_element_at(by->dictionary, x->element);
-	const struct element *q = dictionary_element_at(by->dictionary, y->element);
+	const struct element *p = dictionary_element_at(dictionary, x->element);
+	const struct element *q = dictionary_element_at(dictionary, y->element);
 	int c = p && q ? str_cmp(p->package.name, q->package.name) : 0;
 	return c ? c : x->element < y->element ? -1 : 1;
 }
 
 static int gather_matches(struct pairs *pairs, const uint32_t sets[HOST_N_SETS])
 {
-	struct by_finding by = { pairs->view->generation, fleet_dictionary(pairs->view->fleet) };
+	const struct dictionary *dictionary = fleet_dictionary(pairs->view->fleet);
 	int r = 0;
 	pairs->n_matches = 0;
 	for (size_t i = 0; r >= 0 && i < HOST_N_SETS; i++)
 		r = add_matches(pairs, sets[i]);
 	if (r < 0 || pairs->n_matches < 2)
 		return r;
-	qsort_r(pairs->matches, pairs->n_matches, sizeof(pairs->matches[0]), by_finding, &by);
+	qsort_r(pairs->matches, pairs->n_matches, sizeof(pairs->matches[0]), by_finding,
+	        (void *)(uintptr_t)dictionary);
 	size_t n = 1;
 	for (size_t i = 1; i < pairs->n_matches; i++) {
 		if (pairs->matches[i] != pairs->matches[n - 1])
@@ -117,17 +111,16 @@ static int gather_matches(struct pairs *pairs, const uint32_t sets[HOST_N_SETS])
 }
 
 /* The end of the matches of one finding, and its gravest issue. */
-static size_t finding_end(const struct pairs *pairs, size_t first, uint32_t *ret_issue)
+static size_t finding_end(
+        const struct pairs *pairs, size_t first, const struct issue **ret_issue)
 {
-	const struct issue *issues = pairs->view->generation->issues;
-	uint32_t gravest = pairs->matches[first]->issue;
-	vuln_id vuln = issues[gravest].vuln;
+	const struct issue *gravest = pairs->matches[first]->issue;
 	size_t end = first + 1;
 	for (; end < pairs->n_matches; end++) {
-		uint32_t issue = pairs->matches[end]->issue;
-		if (issues[issue].vuln != vuln)
+		const struct issue *issue = pairs->matches[end]->issue;
+		if (issue->vuln != gravest->vuln)
 			break;
-		gravest = issue < gravest ? issue : gravest;
+		gravest = issue->rank < gravest->rank ? issue : gravest;
 	}
 	*ret_issue = gravest;
 	return end;
@@ -184,9 +177,9 @@ static int visit_pair(struct pairs *pairs, struct pair_host *hosts, size_t n, st
 		return err_set(err, r, "cannot gather findings: out of memory");
 	for (size_t i = 0, end; r == 0 && i < pairs->n_matches; i = end) {
 		struct finding_row row;
-		uint32_t issue;
+		const struct issue *issue;
 		end = finding_end(pairs, i, &issue);
-		view_begin(view, &row, &view->generation->issues[issue]);
+		view_begin(view, &row, issue);
 		if (!criteria_hold_at(wanted, GRAIN_ISSUE, &row, STR("")))
 			continue;
 		r = view_take_matches(view, pairs->matches + i, end - i);

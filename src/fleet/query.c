@@ -12,6 +12,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* Of so many hosts that reported at one time the vulnerabilities are listed first. */
+#define PART_SELECT_MOST 4096
+
 /* One finding that may be on the page: a closed one, or an open one as a kept row or as its host. */
 struct item {
 	struct sort_key key;
@@ -197,16 +200,17 @@ static int gather_closed(struct page *page)
 
 static int walk_issues(struct page *page)
 {
-	uint32_t *own = NULL;
+	void *own = NULL;
 	struct expansion what = {
 		.view = &page->view,
 		.by = &page->by,
+		.n_issues = page->view.generation->n_issues,
 		.behind = page->has_behind ? &page->behind : NULL,
 		.scope = page->view.scope,
 		.ctx = page,
 		.visit = add_open,
 	};
-	int r = orders_of(page->view.generation, &page->by, &what.order, &own);
+	int r = orders_of(page->view.generation, &page->by, &what.issues, &own);
 	if (r < 0)
 		return err_set(page->err, r, "cannot sort the vulnerabilities: out of memory");
 	r = expand(&what, page->err);
@@ -214,23 +218,31 @@ static int walk_issues(struct page *page)
 	return r;
 }
 
-/* One part, whose findings have the same value, by name; `selected` as in struct expansion. */
+static const struct sort_order by_name = { .field = FIELD_TYPE, .is_descending = false };
+
+/* One part, whose findings have the same value, by name. */
 static int walk_part(struct page *page, double value, const roaring_bitmap_t *scope,
-        const uint64_t *selected)
+        const struct issue *const *issues, size_t n_issues)
 {
-	static const struct sort_order by_name = { .field = FIELD_TYPE };
 	struct sort_key behind = { .name = page->behind.name, .host = page->behind.host };
 	bool is_begun = page->has_behind && page->behind.number == value;
 	struct expansion what = {
 		.view = &page->view,
 		.by = &by_name,
+		.issues = issues,
+		.n_issues = n_issues,
 		.behind = is_begun ? &behind : NULL,
 		.scope = scope,
-		.selected = selected,
 		.ctx = page,
 		.visit = add_open,
 	};
 	return expand(&what, page->err);
+}
+
+static int walk_part_of_all(struct page *page, double value, const roaring_bitmap_t *scope)
+{
+	const struct generation *generation = page->view.generation;
+	return walk_part(page, value, scope, generation->issues, generation->n_issues);
 }
 
 /* Is a part of this value wholly before the mark? */
@@ -256,7 +268,7 @@ static int walk_accounts(struct page *page)
 		if (!scope)
 			return err_set(page->err, -ENOMEM, "cannot list an account: out of memory");
 		if (!roaring_bitmap_is_empty(scope))
-			r = walk_part(page, (double)account, scope, NULL);
+			r = walk_part_of_all(page, (double)account, scope);
 		roaring_bitmap_free(scope);
 	}
 	return r;
@@ -274,7 +286,7 @@ static int walk_states(struct page *page)
 			continue;
 		view->admits[STATUS_ACTIVE] = status == STATUS_ACTIVE;
 		view->admits[STATUS_SUPPRESSED] = status == STATUS_SUPPRESSED;
-		r = walk_part(page, status, view->scope, NULL);
+		r = walk_part_of_all(page, status, view->scope);
 	}
 	view->admits[STATUS_ACTIVE] = admits[STATUS_ACTIVE];
 	view->admits[STATUS_SUPPRESSED] = admits[STATUS_SUPPRESSED];
@@ -300,26 +312,33 @@ static int by_seen_falling(const void *a, const void *b)
 	return x->at != y->at ? by_seen(b, a) : by_seen(a, b);
 }
 
-static int walk_seen(struct page *page, const struct seen *seen, size_t n, uint64_t *bits)
+static int walk_seen(struct page *page, const struct seen *seen, size_t n)
 {
 	struct view *view = &page->view;
+	struct issue_list list = { .n = 0 };
 	int r = 0;
 	view->is_seen_fixed = true;
 	for (size_t i = 0, end; r == 0 && i < n; i = end) {
 		roaring_bitmap_t *scope = roaring_bitmap_create();
-		if (!scope)
-			return err_set(page->err, -ENOMEM, "cannot list hosts: out of memory");
+		if (!scope) {
+			r = -ENOMEM;
+			break;
+		}
 		for (end = i; end < n && seen[end].at == seen[i].at; end++)
 			roaring_bitmap_add(scope, seen[end].host);
 		view->seen_at = seen[i].at;
-		if (end - i > 4096)
-			r = walk_part(page, (double)seen[i].at, scope, NULL);
-		else if (expand_select(view, scope, bits) > 0)
-			r = walk_part(page, (double)seen[i].at, scope, bits);
+		bool is_small = end - i <= PART_SELECT_MOST;
+		if (is_small)
+			r = expand_select(view, scope, &by_name, &list);
+		if (r == 0 && is_small)
+			r = walk_part(page, (double)seen[i].at, scope, list.issues, list.n);
+		else if (r == 0)
+			r = walk_part_of_all(page, (double)seen[i].at, scope);
 		roaring_bitmap_free(scope);
 	}
 	view->is_seen_fixed = false;
-	return r;
+	free(list.issues);
+	return r < 0 ? err_set(page->err, r, "cannot list hosts") : r;
 }
 
 /* Hosts by when they were seen. The times move while one looks, so they are read once. */
@@ -328,9 +347,8 @@ static int walk_hosts(struct page *page)
 	struct view *view = &page->view;
 	uint64_t n_all = roaring_bitmap_get_cardinality(view->scope);
 	struct seen *seen = calloc(n_all + 1, sizeof(*seen));
-	uint64_t *bits = calloc(expand_n_words(view), sizeof(*bits));
 	size_t n = 0;
-	int r = seen && bits ? 0 : -ENOMEM;
+	int r = seen ? 0 : -ENOMEM;
 	roaring_uint32_iterator_t it;
 	for (roaring_init_iterator(view->scope, &it); r >= 0 && it.has_value;
 	        roaring_advance_uint32_iterator(&it)) {
@@ -344,12 +362,11 @@ static int walk_hosts(struct page *page)
 	if (r >= 0) {
 		qsort(seen, n, sizeof(*seen),
 		        page->by.is_descending ? by_seen_falling : by_seen);
-		r = walk_seen(page, seen, n, bits);
+		r = walk_seen(page, seen, n);
 	} else {
 		(void)err_set(page->err, r, "cannot sort hosts: out of memory");
 	}
 	free(seen);
-	free(bits);
 	return r;
 }
 
@@ -557,17 +574,15 @@ static int find_open(struct view *view, uint64_t number, vuln_id vuln, int64_t f
 {
 	const struct query *query = view->query;
 	const struct fleet_host *host = fleet_host_at(view->fleet, number);
-	uint32_t first;
-	size_t issue;
+	const struct issue *issue;
 	if (!host || host->state != HOST_ACTIVE ||
-	        !is_account_of(query->accounts, query->n_accounts, host->account) ||
-	        generation_issues_of(view->generation, vuln, &first) == 0)
+	        !is_account_of(query->accounts, query->n_accounts, host->account))
 		return -ENOENT;
 	view_begin(view, row, NULL);
-	int r = view_find_matches(view, host, first, &issue);
+	int r = view_find_matches(view, host, vuln, &issue);
 	if (r <= 0)
 		return r < 0 ? r : -ENOENT;
-	view_set_issue(view, row, &view->generation->issues[issue]);
+	view_set_issue(view, row, issue);
 	view_set_host(view, row, host);
 	r = view_judge(view, row, GRAIN_ALL, err);
 	if (r >= 0)

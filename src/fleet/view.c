@@ -223,25 +223,26 @@ static bool has_element(const struct package_set *set, element_id element)
 	return low < n && set->elements[low] == element;
 }
 
-int view_find_matches(struct view *view, const struct fleet_host *host, size_t issue, size_t *ret)
+int view_find_matches(struct view *view, const struct fleet_host *host, vuln_id vuln,
+        const struct issue **ret)
 {
 	const struct generation *generation = view->generation;
 	const struct package_set *os = sets_at(view->sets, host->sets[HOST_OS_SET]);
 	const struct package_set *language = sets_at(view->sets, host->sets[HOST_LANGUAGE_SET]);
-	vuln_id vuln = generation->issues[issue].vuln;
-	size_t gravest = SIZE_MAX;
+	const struct issue *gravest = NULL;
+	uint32_t first;
+	size_t n = generation_issues_of(generation, vuln, &first);
 	int r = 0;
 	view->n_matches = 0;
-	for (size_t i = issue - generation->issues[issue].rank;
-	        i < generation->n_issues && generation->issues[i].vuln == vuln; i++) {
-		const struct issue *one = &generation->issues[i];
-		for (size_t k = 0; r >= 0 && k < one->n_matches; k++) {
-			const struct match *match = &generation->matches[one->matches[k]];
+	for (size_t i = 0; i < n; i++) {
+		const struct issue *issue = generation->issues[first + i];
+		for (size_t k = 0; r >= 0 && k < issue->n_matches; k++) {
+			const struct match *match = issue->matches[k];
 			if (!has_element(os, match->element) &&
 			        !has_element(language, match->element))
 				continue;
 			r = add_match(view, match);
-			gravest = gravest == SIZE_MAX ? i : gravest;
+			gravest = gravest ? gravest : issue;
 		}
 	}
 	if (r < 0)
@@ -270,11 +271,10 @@ static int grow_packages(struct view *view, size_t n)
 static int load_packages(struct view *view, struct finding_row *row)
 {
 	const struct dictionary *dictionary = fleet_dictionary(view->fleet);
-	size_t issue;
+	const struct issue *issue;
 	int r = 0;
 	if (view->n_matches == 0)
-		r = view_find_matches(
-		        view, row->host, (size_t)(row->issue - view->generation->issues), &issue);
+		r = view_find_matches(view, row->host, row->vuln, &issue);
 	if (r >= 0)
 		r = grow_packages(view, view->n_matches);
 	if (r < 0)
@@ -531,13 +531,11 @@ int view_is_still_open(struct view *view, const struct closed_finding *closed)
 	if (!view->is_past)
 		return 0;
 	const struct fleet_host *host = fleet_host_at(view->fleet, closed->host);
-	uint32_t first;
+	const struct issue *issue;
 	if (!host || host->state != HOST_ACTIVE ||
-	        fleet_first_observed(view->fleet, host, closed->vuln) != 0 ||
-	        generation_issues_of(view->generation, closed->vuln, &first) == 0)
+	        fleet_first_observed(view->fleet, host, closed->vuln) != 0)
 		return 0;
-	size_t issue;
-	int r = view_find_matches(view, host, first, &issue);
+	int r = view_find_matches(view, host, closed->vuln, &issue);
 	if (r <= 0)
 		return r;
 	str name = dictionary_vuln_name(fleet_dictionary(view->fleet), closed->vuln);

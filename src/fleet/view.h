@@ -70,11 +70,11 @@ void view_set_host(
  * Find what a host has of a vulnerability.
  *
  * Out:     view->matches  by package name, then element
- *          ret            index of the gravest issue
+ *          ret            the gravest issue
  * Returns: 1; 0 when the host has nothing of it; -ENOMEM
  */
-int view_find_matches(
-        struct view *view, const struct fleet_host *host, size_t issue, size_t *ret);
+int view_find_matches(struct view *view, const struct fleet_host *host, vuln_id vuln,
+        const struct issue **ret);
 
 /** Let view->matches be these. Returns: 0; -ENOMEM */
 int view_take_matches(struct view *view, const struct match *const *matches, size_t n);
@@ -118,11 +118,11 @@ struct sort_key;
 /** What to walk. */
 struct expansion {
 	struct view *view;
-	const struct sort_order *by;   /* of issues; the order below is of it */
-	const uint32_t *order;         /* as orders_of() says */
-	const struct sort_key *behind; /* value and name to begin at, and the host there; or NULL */
-	const roaring_bitmap_t *scope; /* hosts */
-	const uint64_t *selected;      /* bits of the issues that can have hosts; NULL: all */
+	const struct sort_order *by;        /* of issues */
+	const struct issue *const *issues;  /* in that order */
+	size_t n_issues;
+	const struct sort_key *behind;      /* value and name to begin at, and the host there; or NULL */
+	const roaring_bitmap_t *scope;      /* hosts */
 	void *ctx;
 	/** One wanted finding; not finished. Returns: 0 to go on; else stops and is returned. */
 	int (*visit)(void *ctx, struct finding_row *row);
@@ -132,13 +132,15 @@ struct expansion {
  * query_page(); what the visitor returned */
 int expand(const struct expansion *expansion, struct err *err);
 
-/** Mark the issues that some host has. Out: bits, cleared before, of each issue. Returns: how many
- * matches there are of them */
-size_t expand_select(const struct view *view, const roaring_bitmap_t *hosts, uint64_t *bits);
+/** A list of issues that is used again. Release its pointer with free(). */
+struct issue_list {
+	const struct issue **issues;
+	size_t n, cap;
+};
 
-/** How many words expand_select() wants. */
-size_t expand_n_words(const struct view *view);
-
+/** The issues that some of the hosts have, in an order. Returns: 0; -ENOMEM */
+int expand_select(const struct view *view, const roaring_bitmap_t *hosts,
+        const struct sort_order *by, struct issue_list *list);
 /* ---- all findings, by pairs of sets ---- */
 
 /** A host and the pair of sets that it points at. */
