@@ -40,7 +40,7 @@ static int list_add(struct issue_list *list, const struct issue *issue)
 	if (list->n == list->cap) {
 		size_t cap = list->cap ? list->cap * 2 : 256;
 		drop_repeats(list); /* hosts are alike: often this makes room */
-		if (list->n > cap / 4) {
+		if (list->n > cap / 4 || !list->issues) {
 			void *grown = reallocarray(list->issues, cap, sizeof(list->issues[0]));
 			if (!grown)
 				return -ENOMEM;
