@@ -23,8 +23,7 @@ struct counting {
 /* Most bytes of groups while they are counted. */
 #define GROUPS_MAX_BYTES ((size_t)1 << 30)
 
-static struct aggregate_row *group_at(
-        struct counting *counting, int64_t account, str key, str name)
+static struct aggregate_row *group_at(struct counting *counting, int64_t account, str key, str name)
 {
 	char text[sizeof(account) + TITLE_MAX_BYTES];
 	size_t n = key.n < TITLE_MAX_BYTES ? key.n : TITLE_MAX_BYTES;
@@ -46,8 +45,8 @@ static struct aggregate_row *group_at(
 }
 
 /* What one finding adds. */
-static void count(struct aggregate_row *group, const struct finding_row *row, bool has_fix,
-        uint64_t times)
+static void count(
+        struct aggregate_row *group, const struct finding_row *row, bool has_fix, uint64_t times)
 {
 	group->n_all += times;
 	group->n_medium += row->severity == SEVERITY_MEDIUM ? times : 0;
@@ -191,8 +190,7 @@ static size_t n_groups(const struct counting *counting)
 
 static const struct aggregate_row *group_of(const struct counting *counting, size_t i)
 {
-	return counting->by == BY_HOST ? &counting->of_hosts[i]
-	                               : counting->groups.entries[i].value;
+	return counting->by == BY_HOST ? &counting->of_hosts[i] : counting->groups.entries[i].value;
 }
 
 static int answer(const struct counting *counting, const struct aggregate_question *question,

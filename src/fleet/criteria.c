@@ -200,8 +200,8 @@ static str source_of(const struct finding_row *row)
 static str vendor_severity_of(const struct finding_row *row)
 {
 	return row->issue    ? row->issue->vendor_severity
-	        : row->closed ? row->closed->vendor_severity
-	                      : STR("");
+	       : row->closed ? row->closed->vendor_severity
+	                     : STR("");
 }
 
 /* Fields of one text or more; of FIELD_STATUS and the like the words that the API shows. */
@@ -329,7 +329,7 @@ static bool begins_alike(str text, str vulnerability)
 	if (text.n <= vulnerability.n)
 		return str_has_prefix(vulnerability, text);
 	return str_has_prefix(text, vulnerability) &&
-	        memcmp(rest.p, dash.p, rest.n < dash.n ? rest.n : dash.n) == 0;
+	       memcmp(rest.p, dash.p, rest.n < dash.n ? rest.n : dash.n) == 0;
 }
 
 bool criteria_admit_title(const struct criteria *criteria, str vulnerability)
@@ -355,9 +355,10 @@ bool criteria_admit_fixes(const struct criteria *criteria, unsigned states)
 		if (!(states & words[i]) && !(is_mixed && words[i] == 1u << FIX_PARTIAL))
 			continue;
 		struct finding_package package = { .fix_state = words[i] == 1u << FIX_AVAILABLE
-			        ? FIX_AVAILABLE
-			        : words[i] == 1u << FIX_NONE ? FIX_NONE
-			                                     : FIX_PARTIAL };
+			                                                ? FIX_AVAILABLE
+			                                        : words[i] == 1u << FIX_NONE
+			                                                ? FIX_NONE
+			                                                : FIX_PARTIAL };
 		struct finding_row row = { .packages = &package, .n_packages = 1 };
 		if (field_admits(criteria, FIELD_FIX, &row))
 			return true;

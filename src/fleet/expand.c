@@ -247,8 +247,8 @@ static int group_hosts(const struct walker *walker, struct group *group)
 	return r;
 }
 
-static int visit_host(const struct walker *walker, const struct group *group, uint32_t number,
-        struct err *err)
+static int visit_host(
+        const struct walker *walker, const struct group *group, uint32_t number, struct err *err)
 {
 	struct view *view = walker->view;
 	struct finding_row row;

@@ -100,8 +100,7 @@ int finding_title(const struct finding_row *row, struct arena *arena, str *ret)
 }
 
 /* The places of one element; they are sorted by element. */
-static size_t places_of(
-        const struct place *places, size_t n, element_id element, size_t *ret_first)
+static size_t places_of(const struct place *places, size_t n, element_id element, size_t *ret_first)
 {
 	size_t low = 0, high = n;
 	while (low < high) {
@@ -117,8 +116,7 @@ static size_t places_of(
 	return high - low;
 }
 
-int finding_fill(
-        struct fleet *fleet, struct finding_row *row, struct arena *arena, struct err *err)
+int finding_fill(struct fleet *fleet, struct finding_row *row, struct arena *arena, struct err *err)
 {
 	const struct place *places = NULL;
 	size_t n_places = 0;

@@ -12,9 +12,9 @@ struct arranged {
 };
 
 /*
- * An order that is made while the fleet is locked holds as long as the number of issues does. One of
- * another number is of before the lock, so that nobody looks at it any more, and whoever replaces it
- * releases it.
+ * An order that is made while the fleet is locked holds as long as the number of issues does. One
+ * of another number is of before the lock, so that nobody looks at it any more, and whoever
+ * replaces it releases it.
  */
 struct orders {
 	pthread_mutex_t mutex; /* of the pointers; what they point at does not change */
@@ -58,12 +58,9 @@ void sort_key_of_row(enum finding_field field, const struct finding_row *row, st
 	case FIELD_LAST_OBSERVED: ret->number = (double)row->last_observed; break;
 	case FIELD_UPDATED: ret->number = (double)row->updated_at; break;
 	case FIELD_VULNERABILITY: ret->text = row->name; break;
-	case FIELD_SOURCE:
-		ret->text = row->issue ? row->issue->source : row->closed->source;
-		break;
+	case FIELD_SOURCE: ret->text = row->issue ? row->issue->source : row->closed->source; break;
 	case FIELD_VENDOR_SEVERITY:
-		ret->text = row->issue ? row->issue->vendor_severity
-		                       : row->closed->vendor_severity;
+		ret->text = row->issue ? row->issue->vendor_severity : row->closed->vendor_severity;
 		break;
 	default: break;
 	}
@@ -91,13 +88,14 @@ int sort_compare_values(
 	return str_cmp(a->name, b->name);
 }
 
-int sort_compare(
-        const struct sort_order *order, const struct sort_key *a, const struct sort_key *b)
+int sort_compare(const struct sort_order *order, const struct sort_key *a, const struct sort_key *b)
 {
 	int c = sort_compare_values(order, a, b);
 	if (c == 0)
 		c = (a->host > b->host) - (a->host < b->host);
-	return c ? c : (a->first_observed > b->first_observed) - (a->first_observed < b->first_observed);
+	return c ? c
+	         : (a->first_observed > b->first_observed) -
+	                       (a->first_observed < b->first_observed);
 }
 
 struct orders *orders_new(void)
@@ -153,8 +151,7 @@ static bool is_as_they_stand(const struct sort_order *order)
 	}
 }
 
-static struct arranged *arrange(
-        const struct generation *generation, const struct sort_order *order)
+static struct arranged *arrange(const struct generation *generation, const struct sort_order *order)
 {
 	size_t n = generation->n_issues;
 	struct arranged *ret = malloc(sizeof(*ret) + n * sizeof(ret->issues[0]));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * All findings, in no order. Hosts that point at the same two sets have the same vulnerabilities
- * through the same packages, so these are worked out once per pair of sets, and only what depends on
- * the host is asked of each.
+ * through the same packages, so these are worked out once per pair of sets, and only what depends
+ * on the host is asked of each.
  */
 #include "fleet/view.h"
 
@@ -61,8 +61,7 @@ static int add_matches(struct pairs *pairs, uint32_t number)
 		        generation_matches(pairs->view->generation, set->elements[i], &n);
 		if (pairs->cap_matches - pairs->n_matches < n) {
 			size_t cap = (pairs->n_matches + n) * 2;
-			void *grown =
-			        reallocarray(pairs->matches, cap, sizeof(pairs->matches[0]));
+			void *grown = reallocarray(pairs->matches, cap, sizeof(pairs->matches[0]));
 			if (!grown)
 				return -ENOMEM;
 			pairs->matches = grown;
@@ -111,8 +110,7 @@ static int gather_matches(struct pairs *pairs, const uint32_t sets[HOST_N_SETS])
 }
 
 /* The end of the matches of one finding, and its gravest issue. */
-static size_t finding_end(
-        const struct pairs *pairs, size_t first, const struct issue **ret_issue)
+static size_t finding_end(const struct pairs *pairs, size_t first, const struct issue **ret_issue)
 {
 	const struct issue *gravest = pairs->matches[first]->issue;
 	size_t end = first + 1;
@@ -204,9 +202,9 @@ int pairs_visit(struct view *view, const struct pair_visitor *visitor,
 	if (r >= 0 && ready)
 		r = ready(visitor->ctx, pairs.hosts, pairs.n_hosts);
 	for (size_t i = 0, end; r == 0 && i < pairs.n_hosts; i = end) {
-		for (end = i + 1; end < pairs.n_hosts &&
-		        memcmp(pairs.hosts[end].sets, pairs.hosts[i].sets,
-		                sizeof(pairs.hosts[i].sets)) == 0;)
+		for (end = i + 1;
+		        end < pairs.n_hosts && memcmp(pairs.hosts[end].sets, pairs.hosts[i].sets,
+		                                       sizeof(pairs.hosts[i].sets)) == 0;)
 			end++;
 		r = visit_pair(&pairs, pairs.hosts + i, end - i, err);
 	}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pages. Where the sort field is one of issues, these are walked in its order and expanded until the
- * page is full (expand.c). Accounts, states and the times of reports come in parts that follow each
- * other, each walked by name. Only first_observed and updated, which single findings have, make
- * every finding be looked at; a heap keeps the first ones behind the mark. Closed findings go
+ * Pages. Where the sort field is one of issues, these are walked in its order and expanded until
+ * the page is full (expand.c). Accounts, states and the times of reports come in parts that follow
+ * each other, each walked by name. Only first_observed and updated, which single findings have,
+ * make every finding be looked at; a heap keeps the first ones behind the mark. Closed findings go
  * through such a heap in any case and are merged.
  */
 #include "fleet/order.h"
@@ -15,7 +15,8 @@
 /* Of so many hosts that reported at one time the vulnerabilities are listed first. */
 #define PART_SELECT_MOST 4096
 
-/* One finding that may be on the page: a closed one, or an open one as a kept row or as its host. */
+/* One finding that may be on the page: a closed one, or an open one as a kept row or as its host.
+ */
 struct item {
 	struct sort_key key;
 	const struct closed_finding *closed;
@@ -38,7 +39,7 @@ struct page {
 	struct arena *arena;
 	struct heap closed; /* sorted, once gathered */
 	size_t next_closed;
-	struct heap heap; /* of fields of single findings */
+	struct heap heap;   /* of fields of single findings */
 	struct item *items; /* the page, and one more */
 	size_t n, most;
 	struct err *err;
@@ -149,8 +150,7 @@ static int gather_closed_of(struct page *page, int64_t account)
 {
 	const struct dictionary *dictionary = fleet_dictionary(page->view.fleet);
 	size_t n;
-	const struct closed_finding *const *closed =
-	        fleet_closed(page->view.fleet, account, &n);
+	const struct closed_finding *const *closed = fleet_closed(page->view.fleet, account, &n);
 	for (size_t i = 0; i < n; i++) {
 		/* The key first: most are not of this page. */
 		struct finding_row row = { .closed = closed[i],
@@ -258,9 +258,8 @@ static int walk_accounts(struct page *page)
 	const struct query *query = page->view.query;
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < query->n_accounts; i++) {
-		int64_t account = query->accounts[page->by.is_descending
-		                ? query->n_accounts - 1 - i
-		                : i];
+		int64_t account =
+		        query->accounts[page->by.is_descending ? query->n_accounts - 1 - i : i];
 		const roaring_bitmap_t *hosts = fleet_hosts(page->view.fleet, account);
 		if (!hosts || is_passed(page, (double)account))
 			continue;
@@ -360,8 +359,7 @@ static int walk_hosts(struct page *page)
 			seen[n++] = (struct seen){ at, it.current_value };
 	}
 	if (r >= 0) {
-		qsort(seen, n, sizeof(*seen),
-		        page->by.is_descending ? by_seen_falling : by_seen);
+		qsort(seen, n, sizeof(*seen), page->by.is_descending ? by_seen_falling : by_seen);
 		r = walk_seen(page, seen, n);
 	} else {
 		(void)err_set(page->err, r, "cannot sort hosts: out of memory");
@@ -449,8 +447,8 @@ static int page_begin(struct page *page, const struct query *query)
 	page->items = arena_alloc(page->arena, most + 1, sizeof(struct item));
 	page->closed.items = arena_alloc(page->arena, most + 1, sizeof(struct item));
 	page->heap.items = sort_is_of_issues(query->sort)
-	        ? page->items
-	        : arena_alloc(page->arena, most + 1, sizeof(struct item));
+	                           ? page->items
+	                           : arena_alloc(page->arena, most + 1, sizeof(struct item));
 	if (!page->items || !page->closed.items || !page->heap.items)
 		return err_set(page->err, -ERR_LIMIT, "%zu findings are too many", most);
 	page->closed.by = page->heap.by = &page->by;

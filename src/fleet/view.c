@@ -60,8 +60,8 @@ static roaring_bitmap_t *named_hosts(
 			continue;
 		const struct fleet_host *host =
 		        fleet_host_find(view->fleet, resource_digits(text->value));
-		if (host && is_account_of(view->query->accounts, view->query->n_accounts,
-		                    host->account))
+		if (host && is_account_of(
+		                    view->query->accounts, view->query->n_accounts, host->account))
 			roaring_bitmap_add(ret, (uint32_t)host->number);
 	}
 	return ret;
@@ -160,13 +160,11 @@ void view_set_issue(struct view *view, struct finding_row *row, const struct iss
 	view->issue = issue;
 	for (size_t i = 0; i < view->query->n_suppressions; i++) {
 		struct filter *filter = &view->suppressions[i];
-		filter->holds_issue =
-		        criteria_hold_at(filter->criteria, GRAIN_ISSUE, row, STR(""));
+		filter->holds_issue = criteria_hold_at(filter->criteria, GRAIN_ISSUE, row, STR(""));
 	}
 }
 
-void view_set_host(
-        const struct view *view, struct finding_row *row, const struct fleet_host *host)
+void view_set_host(const struct view *view, struct finding_row *row, const struct fleet_host *host)
 {
 	row->host = host;
 	row->host_number = host->number;
@@ -223,8 +221,8 @@ static bool has_element(const struct package_set *set, element_id element)
 	return low < n && set->elements[low] == element;
 }
 
-int view_find_matches(struct view *view, const struct fleet_host *host, vuln_id vuln,
-        const struct issue **ret)
+int view_find_matches(
+        struct view *view, const struct fleet_host *host, vuln_id vuln, const struct issue **ret)
 {
 	const struct generation *generation = view->generation;
 	const struct package_set *os = sets_at(view->sets, host->sets[HOST_OS_SET]);
@@ -316,8 +314,7 @@ static const struct closed_finding *closed_now(
 {
 	size_t n, first;
 	const struct closed_finding *const *closed = fleet_closed(view->fleet, account, &n);
-	size_t end = view_find_closed(
-	        closed, n, fleet_dictionary(view->fleet), name, host, &first);
+	size_t end = view_find_closed(closed, n, fleet_dictionary(view->fleet), name, host, &first);
 	if (end == first || closed[end - 1]->closed_at < view->generation->made_at)
 		return NULL;
 	return closed[end - 1];
@@ -382,7 +379,7 @@ static int filter_holds(struct view *view, const struct filter *filter, struct f
 		if (!(filter->grains & mask & grain))
 			continue;
 		unsigned wanted = grain != GRAIN_STATUS ? grain
-		        : filter->has_updated           ? (unsigned)GRAIN_TIMES
+		                  : filter->has_updated ? (unsigned)GRAIN_TIMES
 		                                        : 0;
 		int r = view_load(view, row, wanted, err);
 		if (r < 0)
@@ -428,8 +425,7 @@ int view_judge(struct view *view, struct finding_row *row, unsigned known, struc
 		return r;
 	if (!view->admits[row->status])
 		return 0;
-	return filter_holds(
-	        view, &view->wanted, row, (GRAIN_STATUS | GRAIN_PATHS) & ~known, err);
+	return filter_holds(view, &view->wanted, row, (GRAIN_STATUS | GRAIN_PATHS) & ~known, err);
 }
 
 int view_finish(struct view *view, struct finding_row *row, struct err *err)
@@ -544,8 +540,7 @@ int view_is_still_open(struct view *view, const struct closed_finding *closed)
 
 int view_keep(const struct finding_row *row, struct arena *arena, struct finding_row *ret)
 {
-	struct finding_package *packages =
-	        arena_alloc(arena, row->n_packages, sizeof(*packages));
+	struct finding_package *packages = arena_alloc(arena, row->n_packages, sizeof(*packages));
 	if (!packages)
 		return -ERR_LIMIT;
 	for (size_t i = 0; i < row->n_packages; i++) {

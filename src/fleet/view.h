@@ -63,8 +63,7 @@ void view_begin(struct view *view, struct finding_row *row, const struct issue *
 void view_set_issue(struct view *view, struct finding_row *row, const struct issue *issue);
 
 /** Give a row its host. */
-void view_set_host(
-        const struct view *view, struct finding_row *row, const struct fleet_host *host);
+void view_set_host(const struct view *view, struct finding_row *row, const struct fleet_host *host);
 
 /**
  * Find what a host has of a vulnerability.
@@ -73,8 +72,8 @@ void view_set_host(
  *          ret            the gravest issue
  * Returns: 1; 0 when the host has nothing of it; -ENOMEM
  */
-int view_find_matches(struct view *view, const struct fleet_host *host, vuln_id vuln,
-        const struct issue **ret);
+int view_find_matches(
+        struct view *view, const struct fleet_host *host, vuln_id vuln, const struct issue **ret);
 
 /** Let view->matches be these. Returns: 0; -ENOMEM */
 int view_take_matches(struct view *view, const struct match *const *matches, size_t n);
@@ -118,11 +117,11 @@ struct sort_key;
 /** What to walk. */
 struct expansion {
 	struct view *view;
-	const struct sort_order *by;        /* of issues */
-	const struct issue *const *issues;  /* in that order */
+	const struct sort_order *by;       /* of issues */
+	const struct issue *const *issues; /* in that order */
 	size_t n_issues;
-	const struct sort_key *behind;      /* value and name to begin at, and the host there; or NULL */
-	const roaring_bitmap_t *scope;      /* hosts */
+	const struct sort_key *behind; /* value and name to begin at, and the host there; or NULL */
+	const roaring_bitmap_t *scope; /* hosts */
 	void *ctx;
 	/** One wanted finding; not finished. Returns: 0 to go on; else stops and is returned. */
 	int (*visit)(void *ctx, struct finding_row *row);
