@@ -331,9 +331,9 @@ static int delete_type(struct request *request, struct response *response, str t
 	return 0;
 }
 
-int api_delete_inventory(struct request *request, struct response *response)
+/* Under account_lock(). */
+static int answer_delete(struct request *request, struct response *response, str type)
 {
-	str type = value_get_str(request->in, STR("TypeName"));
 	struct custom_type known;
 	struct summary summary;
 	int r = custom_type_get(
@@ -342,17 +342,25 @@ int api_delete_inventory(struct request *request, struct response *response)
 		r = summarise(request, type, &summary);
 	if (r < 0)
 		return r;
-	if (!str_has_prefix(type, STR("Custom:")) || (!known.is_there && summary.total == 0))
+	if (!known.is_there && summary.total == 0)
 		return response_fail(response, "InvalidTypeNameException",
 		        "There is no custom inventory type " STR_FMT " to delete.",
 		        STR_ARG(str_head(type, 100)));
-	if (value_get_bool(request->in, STR("DryRun"), false)) {
-		json_write_member_str(&response->json, "TypeName", type);
-		write_summary(&response->json, &summary, false);
-		return 0;
-	}
+	if (!value_get_bool(request->in, STR("DryRun"), false))
+		return delete_type(request, response, type, &known, &summary);
+	json_write_member_str(&response->json, "TypeName", type);
+	write_summary(&response->json, &summary, false);
+	return 0;
+}
+
+int api_delete_inventory(struct request *request, struct response *response)
+{
+	str type = value_get_str(request->in, STR("TypeName"));
+	if (!str_has_prefix(type, STR("Custom:")))
+		return response_fail(response, "InvalidTypeNameException",
+		        STR_FMT " is no custom inventory type.", STR_ARG(str_head(type, 100)));
 	account_lock(request->server, request->caller.account);
-	r = delete_type(request, response, type, &known, &summary);
+	int r = answer_delete(request, response, type);
 	account_unlock(request->server, request->caller.account);
 	return r;
 }
