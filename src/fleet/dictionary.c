@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "fleet/keys.h"
 #include "fleet/kinds.h"
 
@@ -26,8 +27,9 @@
 struct entry {
 	uint32_t number;
 	bool is_durable;
-	str text;                /* canonical form, or id */
-	struct element *element; /* of an element */
+	unsigned char digest[SHA256_BYTES]; /* of an element: of its form */
+	str text;                           /* canonical form, or id */
+	struct element *element;            /* of an element */
 };
 
 /* One numbering. */
@@ -145,6 +147,7 @@ static int make_entry(struct dictionary *d, struct table *table, str text, uint3
 			return r == -ENOMEM ? err_set(err, r, "no memory for the dictionary") : r;
 		element->id = number;
 		entry->element = element;
+		hash_sha256(entry->text, entry->digest);
 	}
 	int r = publish(d, table, entry);
 	if (r < 0)
@@ -238,6 +241,12 @@ const struct element *dictionary_element_at(const struct dictionary *d, element_
 {
 	const struct entry *entry = entry_at(&d->elements, id);
 	return entry ? entry->element : NULL;
+}
+
+const unsigned char *dictionary_element_digest(const struct dictionary *d, element_id id)
+{
+	const struct entry *entry = entry_at(&d->elements, id);
+	return entry ? entry->digest : NULL;
 }
 
 str dictionary_vuln_name(const struct dictionary *d, vuln_id id)

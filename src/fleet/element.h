@@ -90,6 +90,9 @@ void dictionary_committed(
  */
 const struct element *dictionary_element_at(const struct dictionary *dictionary, element_id id);
 
+/** The SHA-256 of an element's canonical form; as dictionary_element_at(). */
+const unsigned char *dictionary_element_digest(const struct dictionary *dictionary, element_id id);
+
 /** The id of a vulnerability by its number; empty when there is none. Threads: any */
 str dictionary_vuln_name(const struct dictionary *dictionary, vuln_id id);
 

@@ -224,11 +224,6 @@ void host_write(const struct fleet_host *host, struct buf *out)
 	for (int i = 0; i < HOST_N_SETS; i++)
 		buf_add_u32(out, host->sets[i]);
 
-	buf_add_u32(out, (uint32_t)host->n_attached);
-	for (size_t i = 0; i < host->n_attached; i++) {
-		buf_add_u32(out, host->attached[i].element);
-		buf_add_u64(out, (uint64_t)host->attached[i].at);
-	}
 	buf_add_u32(out, (uint32_t)host->n_items);
 	for (size_t i = 0; i < host->n_items; i++) {
 		const struct host_item *item = &host->items[i];
@@ -329,19 +324,6 @@ static void read_head(struct cursor *cursor, struct fleet_host *host)
 		host->sets[i] = cursor_u32(cursor);
 }
 
-static struct host_attach *read_attached(struct cursor *cursor, struct arena *arena, size_t *ret_n)
-{
-	struct host_attach *attached = read_array(cursor, 12, sizeof(*attached), arena, ret_n);
-	for (size_t i = 0; i < *ret_n; i++) {
-		attached[i].element = cursor_u32(cursor);
-		attached[i].at = read_time(cursor);
-		if (attached[i].element == 0 ||
-		        (i > 0 && attached[i - 1].element >= attached[i].element))
-			cursor->failed = true;
-	}
-	return attached;
-}
-
 int host_read(
         uint64_t number, int64_t account, str record, struct fleet_host **ret, struct err *err)
 {
@@ -355,7 +337,6 @@ int host_read(
 		        "the record of host %llu was written by a newer program",
 		        (unsigned long long)number);
 	read_head(&cursor, &draft);
-	draft.attached = read_attached(&cursor, &arena, &draft.n_attached);
 	draft.items = read_items(&cursor, &arena, &draft.n_items);
 	draft.tags = read_pairs(&cursor, &arena, &draft.n_tags);
 	draft.facts = read_pairs(&cursor, &arena, &draft.n_facts);
@@ -379,6 +360,17 @@ void host_write_seen(const struct fleet_host *host, int64_t seen_at, struct buf 
 		buf_add_u64(out, (uint64_t)host->items[i].received_at);
 		buf_add_str(out, host->items[i].capture_time);
 	}
+}
+
+/* Put one made of a draft in a host's place. */
+static int remake(struct fleet_host **at, const struct fleet_host *draft, struct err *err)
+{
+	struct fleet_host *newer = host_make(draft);
+	if (!newer)
+		return err_set(err, -ENOMEM, "no memory for a host");
+	host_free(*at);
+	*at = newer;
+	return 0;
 }
 
 int host_read_seen(struct fleet_host **at, str record, struct err *err)
@@ -406,11 +398,64 @@ int host_read_seen(struct fleet_host **at, str record, struct err *err)
 	struct fleet_host draft;
 	memcpy(&draft, host, sizeof(draft));
 	draft.items = items;
-	struct fleet_host *newer = host_make(&draft);
-	if (!newer)
+	int r = remake(at, &draft, err);
+	if (r == 0)
+		atomic_store(&(*at)->seen_at, seen_at);
+	return r;
+}
+
+void since_write(const struct fleet_host *host, const struct first *firsts, size_t n_firsts,
+        struct buf *out)
+{
+	buf_add_u32(out, (uint32_t)host->n_attached);
+	for (size_t i = 0; i < host->n_attached; i++) {
+		buf_add_u32(out, host->attached[i].element);
+		buf_add_u64(out, (uint64_t)host->attached[i].at);
+	}
+	buf_add_u32(out, (uint32_t)n_firsts);
+	for (size_t i = 0; i < n_firsts; i++) {
+		buf_add_u32(out, firsts[i].vuln);
+		buf_add_u64(out, (uint64_t)firsts[i].at);
+	}
+}
+
+int since_read(struct fleet_host **at, str record, struct first **ret_firsts, size_t *ret_n,
+        struct err *err)
+{
+	cleanup(arena_fini) struct arena arena = ARENA((size_t)256 << 20);
+	struct cursor cursor = CURSOR(record);
+	struct fleet_host draft;
+	memcpy(&draft, *at, sizeof(draft));
+
+	struct host_attach *attached = read_array(
+	        &cursor, 12, sizeof(*attached), &arena, &draft.n_attached);
+	for (size_t i = 0; i < draft.n_attached; i++) {
+		attached[i] = (struct host_attach){ cursor_u32(&cursor), read_time(&cursor) };
+		if (i > 0 && attached[i - 1].element >= attached[i].element)
+			cursor.failed = true;
+	}
+	draft.attached = attached;
+	size_t n = 0;
+	struct first *read = read_array(&cursor, 12, sizeof(*read), &arena, &n);
+	for (size_t i = 0; i < n; i++) {
+		read[i] = (struct first){ cursor_u32(&cursor), read_time(&cursor) };
+		if (i > 0 && read[i - 1].vuln >= read[i].vuln)
+			cursor.failed = true;
+	}
+	if (cursor_failed(&cursor) || cursor.rest.n > 0)
+		return err_set(err, -ERR_FORMAT,
+		        "the record of what host %llu has since when is damaged",
+		        (unsigned long long)draft.number);
+
+	autofree struct first *firsts = calloc(n > 0 ? n : 1, sizeof(*firsts));
+	if (!firsts)
 		return err_set(err, -ENOMEM, "no memory for a host");
-	atomic_store(&newer->seen_at, seen_at);
-	host_free(host);
-	*at = newer;
+	if (n > 0)
+		memcpy(firsts, read, n * sizeof(*firsts));
+	int r = remake(at, &draft, err);
+	if (r < 0)
+		return r;
+	*ret_firsts = TAKE(firsts);
+	*ret_n = n;
 	return 0;
 }

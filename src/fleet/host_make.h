@@ -9,6 +9,12 @@
 #include "base/buf.h"
 #include "fleet/host.h"
 
+/** When a finding of a host was first observed, where it cannot be derived. */
+struct first {
+	vuln_id vuln;
+	int64_t at;
+};
+
 /**
  * Make a host of a draft, whose strings and arrays are copied.
  *
@@ -29,3 +35,17 @@ void host_write_seen(const struct fleet_host *host, int64_t seen_at, struct buf 
  * Returns: 0; -ERR_FORMAT; -ENOMEM: the host stays
  */
 int host_read_seen(struct fleet_host **at, str record, struct err *err);
+
+/** Write what a host has since when: the value of KIND_SINCE. */
+void since_write(const struct fleet_host *host, const struct first *firsts, size_t n_firsts,
+        struct buf *out);
+
+/**
+ * Read such a record.
+ *
+ * In:      at   as host_read_seen(); gets its attach times
+ * Out:     ret_firsts  sorted by vulnerability; the caller frees them
+ * Returns: as host_read_seen()
+ */
+int since_read(struct fleet_host **at, str record, struct first **ret_firsts, size_t *ret_n,
+        struct err *err);
