@@ -46,8 +46,7 @@ static void read_flags(const struct value *v, const struct flag *rows, size_t n,
 }
 
 /* Only what is set is written: most accounts have few. */
-static void write_flags(
-        struct json_writer *w, const struct flag *rows, size_t n, const void *base)
+static void write_flags(struct json_writer *w, const struct flag *rows, size_t n, const void *base)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!*(const bool *)((const char *)base + rows[i].at))
@@ -245,7 +244,8 @@ int account_effective_paths(
 	int n = 0;
 	if (!paths)
 		return -ERR_LIMIT;
-	if (account->organisation != 0 && account_has_admin(server, account, arena, &organisation)) {
+	if (account->organisation != 0 &&
+	        account_has_admin(server, account, arena, &organisation)) {
 		for (size_t i = 0; i < organisation.n_paths; i++)
 			paths[n++] = organisation.paths[i];
 	}
@@ -265,4 +265,28 @@ bool account_has_admin(struct server *server, const struct account *account, str
 		return false;
 	*ret = organisation;
 	return account->is_member || organisation.delegated == account->number;
+}
+
+int organisation_take_in(const struct organisation *organisation, struct account *account,
+        int64_t now_at, struct arena *arena, struct object_change *ret)
+{
+	if (organisation->delegated != 0 && organisation->delegated != account->number) {
+		account->is_member = true;
+		account->member_at = now_at;
+		account->is_ec2_enabled |= organisation->auto_ec2;
+		account->is_ecr_enabled |= organisation->auto_ecr;
+		account->is_lambda_enabled |= organisation->auto_lambda;
+		account->is_lambda_code_enabled |= organisation->auto_lambda_code;
+		account->is_code_enabled |= organisation->auto_code;
+		account->is_deep_active |= organisation->auto_ec2 && !account->is_legacy;
+		if (account_is_enabled(account) && account->enabled_at == 0)
+			account->enabled_at = now_at;
+	}
+	return account_change(account, arena, ret);
+}
+
+bool account_is_enabled(const struct account *account)
+{
+	return account->is_ec2_enabled || account->is_ecr_enabled || account->is_lambda_enabled ||
+	       account->is_lambda_code_enabled || account->is_code_enabled;
 }

@@ -50,8 +50,8 @@ static void write_session(
 	xml_end(w);
 }
 
-/* Roles are not kept: whatever its name, a role of an account that the caller sees has the caller's own
- * rights there, and no more. A session cannot make another one last longer than itself. */
+/* Roles are not kept: whatever its name, a role of an account that the caller sees has the caller's
+ * own rights there, and no more. A session cannot make another one last longer than itself. */
 int api_assume_role(struct request *request, struct response *response)
 {
 	int64_t account, seconds = value_get_i64(request->in, STR("DurationSeconds"), SESSION_S);

@@ -6,8 +6,8 @@
  *
  * so that it tells nothing, needs no place in the store and still leads back to its finding. The
  * check is made of the other fields and of the account: digits that were made up or altered decrypt
- * to noise, which has the right check once in 2^28 times, and then names a finding that is looked up
- * and authorised like any other.
+ * to noise, which has the right check once in 2^28 times, and then names a finding that is looked
+ * up and authorised like any other.
  */
 #include <stdio.h>
 

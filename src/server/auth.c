@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Three kinds of proof: the secret of a long-lived key, that of a session (x-amz-security-token), and
- * an RSA key that a host registered. Each ends in a caller; nothing in a body adds to it.
+ * Three kinds of proof: the secret of a long-lived key, that of a session (x-amz-security-token),
+ * and an RSA key that a host registered. Each ends in a caller; nothing in a body adds to it.
  */
 #include "server/auth.h"
 
@@ -142,16 +142,16 @@ static int find_session(struct server *server, str id, str token, struct arena *
 	if (r < 0)
 		return r == -ERR_LIMIT ? -ENOMEM : refuse_unknown(ret_failure);
 	if (session.parent.n > 0) {
-		/* A session ends with the key that it was made with, and has no other account's rights
-		 * than were given when it was made. */
+		/* A session ends with the key that it was made with, and has no other account's
+		 * rights than were given when it was made. */
 		r = key_get(server, session.parent, arena, &parent);
 		if (r < 0)
 			return r == -ERR_LIMIT ? -ENOMEM : refuse_unknown(ret_failure);
 	}
 	if (session.role == ROLE_HOST && session.parent.n == 0) {
 		struct host_identity identity;
-		r = host_identity_get(server, session.account, str_from_c(session.host_id), arena,
-		        &identity);
+		r = host_identity_get(
+		        server, session.account, str_from_c(session.host_id), arena, &identity);
 		if (r < 0)
 			return r == -ERR_LIMIT ? -ENOMEM : refuse_unknown(ret_failure);
 	}
@@ -159,9 +159,8 @@ static int find_session(struct server *server, str id, str token, struct arena *
 		return refuse(ret_failure, "ExpiredTokenException",
 		        "The security token included in the request is expired.");
 	*ret = (struct proof){ .name = session.name, .token = token };
-	ret->caller = (struct caller){
-		.role = session.role, .account = session.account, .key_id = id
-	};
+	ret->caller =
+	        (struct caller){ .role = session.role, .account = session.account, .key_id = id };
 	memcpy(ret->caller.host_id, session.host_id, sizeof(session.host_id));
 	return 0;
 }
@@ -174,8 +173,7 @@ static int find_key(struct server *server, str id, struct arena *arena, struct p
 	if (r < 0)
 		return r == -ERR_LIMIT ? -ENOMEM : refuse_unknown(ret_failure);
 	*ret = (struct proof){ .key = key };
-	ret->caller =
-	        (struct caller){ .role = key.role, .account = key.account, .key_id = key.id };
+	ret->caller = (struct caller){ .role = key.role, .account = key.account, .key_id = key.id };
 	memcpy(ret->caller.host_id, key.host_id, sizeof(key.host_id));
 	ret->caller.is_ec2 = key.is_ec2;
 	return 0;
@@ -303,11 +301,10 @@ int auth_verify(struct server *server, const struct sigv4_request *request,
 		        "The region of the credential scope is not one.");
 	auth.service = sig.credential.service;
 	auth.region = sig.credential.region;
-	int r = sig.scheme == SIGV4_RSA
-	                ? verify_rsa(server, request, &sig, operation, arena, now_at, &auth.caller,
-	                          ret_failure)
-	                : verify_hmac(server, request, &sig, arena, now_at, &auth.caller,
-	                          ret_failure);
+	int r = sig.scheme == SIGV4_RSA ? verify_rsa(server, request, &sig, operation, arena,
+	                                          now_at, &auth.caller, ret_failure)
+	                                : verify_hmac(server, request, &sig, arena, now_at,
+	                                          &auth.caller, ret_failure);
 	if (r >= 0)
 		*ret = auth;
 	return r;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Why a host is or is not scanned, in the words of Amazon's "ScanStatus". The gravest reason wins: what
- * stops scanning, then what is missing, then what limits deep inspection.
+ * Why a host is or is not scanned, in the words of Amazon's "ScanStatus". The gravest reason wins:
+ * what stops scanning, then what is missing, then what limits deep inspection.
  *
- * Source: Amazon Inspector User Guide, "Assessing Amazon Inspector coverage of your AWS environment";
- *         API reference, ScanStatus
+ * Source: Amazon Inspector User Guide, "Assessing Amazon Inspector coverage of your AWS
+ * environment"; API reference, ScanStatus
  */
 #include "server/server.h"
 
@@ -57,7 +57,8 @@ static const char *deep_reason(const struct fleet_host *host)
 struct coverage host_coverage(const struct fleet_host *host, bool is_deep_active, int64_t now_at)
 {
 	int64_t seen_at = atomic_load(&host->seen_at);
-	bool has_os = host_item(host, STR("AWS:Application")) || host_item(host, STR(FLEET_OWN_TYPE));
+	bool has_os =
+	        host_item(host, STR("AWS:Application")) || host_item(host, STR(FLEET_OWN_TYPE));
 	const char *reason = NULL;
 	switch (host->state) {
 	case HOST_ACTIVE: break;
@@ -68,7 +69,8 @@ struct coverage host_coverage(const struct fleet_host *host, bool is_deep_active
 	/* Nothing yet: awaited at first, missing later. */
 	if (host->n_items == 0) {
 		bool is_new = now_at - host->registered_at < STALE_AFTER_S;
-		return is_new ? say(true, "PENDING_INITIAL_SCAN", 0) : say(false, "NO_INVENTORY", 0);
+		return is_new ? say(true, "PENDING_INITIAL_SCAN", 0)
+		              : say(false, "NO_INVENTORY", 0);
 	}
 	if (!has_os)
 		return say(false, "NO_INVENTORY", seen_at);

@@ -29,7 +29,8 @@ static const struct service {
 	{ "inspector2", NULL, "AccessDeniedException", "ValidationException", "ValidationException",
 	        "UnknownOperationException", "InternalServerException", NULL },
 	{ "ssm", "AmazonSSM", "AccessDeniedException", "ValidationException",
-	        "SerializationException", "UnknownOperationException", "InternalServerError", NULL },
+	        "SerializationException", "UnknownOperationException", "InternalServerError",
+	        NULL },
 	{ "ec2messages", "EC2WindowsMessageDeliveryService", "AccessDeniedException",
 	        "ValidationException", "SerializationException", "UnknownOperationException",
 	        "InternalServerException", NULL },
@@ -78,8 +79,8 @@ static void put_header(struct call *call, const char *name, str value)
 	(void)http_response_header(call->reply, str_from_c(name), value);
 }
 
-static int answer_error(struct call *call, const char *name, str message,
-        const struct value *extra, unsigned status)
+static int answer_error(struct call *call, const char *name, str message, const struct value *extra,
+        unsigned status)
 {
 	struct protocol_error error = { .name = str_from_c(name),
 		.message = message,
@@ -87,8 +88,7 @@ static int answer_error(struct call *call, const char *name, str message,
 		.extra = extra };
 	struct protocol_reply how;
 	buf_clear(&call->reply->body);
-	protocol_write_error(
-	        call->protocol, &error, call->service->xml, &call->reply->body, &how);
+	protocol_write_error(call->protocol, &error, call->service->xml, &call->reply->body, &how);
 	call->reply->status = (int)(status > 0 ? status : how.status);
 	put_header(call, "Content-Type", str_from_c(how.content_type));
 	put_header(call, "x-amzn-RequestId", str_from_c(call->request.id));
@@ -121,8 +121,7 @@ static int answer_internal(struct call *call, int r, const char *what)
 	                  : "class of our own");
 	log_write(&inside->log, LOG_ERROR, what,
 	        LOG_FIELDS(LOG_TEXT("service", str_from_c(call->service->name)),
-	                LOG_TEXT("operation",
-	                        str_from_c(call->shape ? call->shape->name : "-")),
+	                LOG_TEXT("operation", str_from_c(call->shape ? call->shape->name : "-")),
 	                LOG_NUMBER("class", r), LOG_TEXT("reason", str_from_c(reason)),
 	                LOG_TEXT("request", str_from_c(call->request.id))));
 	if (!is_of_storage(r))
@@ -166,8 +165,8 @@ static bool has_form(const struct http_request *http)
 	       str_has_prefix(type, STR("application/x-www-form-urlencoded"));
 }
 
-/* The service by the credential scope; without one, by what the request looks like, so that even its
- * refusal is readable. */
+/* The service by the credential scope; without one, by what the request looks like, so that even
+ * its refusal is readable. */
 static const struct service *choose_service(
         const struct http_request *http, const struct sigv4 *sig, str target, str *ret_name)
 {
@@ -179,7 +178,8 @@ static const struct service *choose_service(
 		*ret_name = (str){ NULL, 0 };
 		return by_scope;
 	}
-	return by_target ? by_target : find_service(has_form(http) ? STR("sts") : STR("inspector2"));
+	return by_target ? by_target
+	                 : find_service(has_form(http) ? STR("sts") : STR("inspector2"));
 }
 
 static void find_rest(struct call *call, struct arena *arena)
@@ -216,8 +216,8 @@ static bool identify(struct call *call, struct sigv4 *sig, bool *ret_has_sig)
 static void find_operation(struct call *call)
 {
 	str target = { NULL, 0 }, name;
-	bool is_root = str_eq(call->http->path, STR("/")) &&
-	               str_eq(call->http->method, STR("POST"));
+	bool is_root =
+	        str_eq(call->http->path, STR("/")) && str_eq(call->http->method, STR("POST"));
 	switch (call->protocol) {
 	case PROTOCOL_JSON11:
 		(void)http_header_find(call->http, STR("x-amz-target"), &target);
@@ -273,11 +273,17 @@ static int verify(struct call *call, struct auth_failure *failure, struct auth *
 /* A host that has a key of its own, made by hand, is taken up with its first call. */
 static int adopt(struct call *call, struct caller *caller)
 {
-	struct host_change change = { .is_ec2 = &caller->is_ec2 };
+	struct account account;
+	enum host_state state;
+	struct host_change change = { .is_ec2 = &caller->is_ec2, .state = &state };
 	struct err err = { 0 };
 	if (caller->role != ROLE_HOST || caller->host_number != 0)
 		return 0;
-	int r = fleet_host_add(call->server->fleet, caller->account, caller->host_id, &change,
+	int r = account_get(call->server, caller->account, call->http->arena, &account);
+	if (r < 0)
+		return r == -ENOENT ? -EACCES : r;
+	state = host_state_of(NULL, account.is_ec2_enabled);
+	r = fleet_host_add(call->server->fleet, caller->account, caller->host_id, &change,
 	        call->request.now_at, NULL, &caller->host_number, &err);
 	if (r == -EEXIST) {
 		/* Another of its calls was first; or the id is another account's. */
@@ -302,8 +308,7 @@ static bool is_content_type(const struct call *call)
 	switch (call->protocol) {
 	case PROTOCOL_JSON11: return str_has_prefix(type, STR("application/x-amz-json-1."));
 	case PROTOCOL_REST_JSON:
-		return call->http->body.n == 0 ||
-		       str_has_prefix(type, STR("application/json")) ||
+		return call->http->body.n == 0 || str_has_prefix(type, STR("application/json")) ||
 		       str_has_prefix(type, STR("application/x-amz-json-1."));
 	case PROTOCOL_QUERY:
 	case PROTOCOL_EC2: return has_form(call->http);
@@ -321,16 +326,16 @@ static int decode(struct call *call, struct err *err)
 	if (http_header_find(call->http, STR("content-encoding"), &(str){ NULL, 0 }))
 		return err_set(err, -ERR_FORMAT, "Encoded bodies are not accepted.");
 	if (call->protocol == PROTOCOL_QUERY || call->protocol == PROTOCOL_EC2)
-		return query_decode(call->protocol, call->shape->input, text, arena,
-		        &call->request.in, err);
+		return query_decode(
+		        call->protocol, call->shape->input, text, arena, &call->request.in, err);
 	if (text.n > 0) {
 		int r = value_from_json(text, arena, &body, err);
 		if (r < 0)
 			return r;
 	}
 	if (call->protocol == PROTOCOL_REST_JSON)
-		return rest_input(&call->route, call->http->query, body, arena, &call->request.in,
-		        err);
+		return rest_input(
+		        &call->route, call->http->query, body, arena, &call->request.in, err);
 	static const struct value nothing = { .kind = VALUE_OBJECT };
 	if (body && value_kind(body) != VALUE_OBJECT)
 		return err_set(err, -ERR_FORMAT, "The body is not a JSON object.");
@@ -371,8 +376,7 @@ static int answer_unreadable(struct call *call, int r, const struct err *err)
 		return answer_internal(call, r, "a request could not be read");
 	if (call->protocol == PROTOCOL_REST_JSON)
 		extra = inspector_extra(call->http->arena, "CANNOT_PARSE", NULL);
-	return answer_error(
-	        call, call->service->unreadable, str_from_c(err->text), extra, 0);
+	return answer_error(call, call->service->unreadable, str_from_c(err->text), extra, 0);
 }
 
 static int answer_problems(struct call *call, const struct shape_problems *problems)

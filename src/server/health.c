@@ -38,14 +38,13 @@ bool health_write(struct server *server, int64_t now_at, struct buf *out)
 		fleet_unlock(server->fleet);
 	}
 	json_write_object(&w);
-	json_write_member_str(
-	        &w, "status", writes && is_loaded ? STR("ready") : STR("not ready"));
+	json_write_member_str(&w, "status", writes && is_loaded ? STR("ready") : STR("not ready"));
 	json_write_member_str(&w, "version", STR(SONDE_VERSION));
 	write_number(&w, "uptimeSeconds", now_at - server->inside->started_at);
 	json_write_key(&w, "checks");
 	json_write_object(&w);
-	write_part(&w, "store", writes,
-	        writes ? "writable" : "a write failed within the last minute");
+	write_part(
+	        &w, "store", writes, writes ? "writable" : "a write failed within the last minute");
 	write_part(&w, "fleet", is_loaded, is_loaded ? "loaded" : "not loaded");
 	write_part(&w, "vulnerabilityData", has_data,
 	        has_data ? "present" : "no vulnerability data; nothing is matched until there are");

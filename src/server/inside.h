@@ -34,9 +34,10 @@ struct operation_counts {
 struct server_inside {
 	struct log log;
 	struct signing_keys *signing_keys;
-	const struct operation **operations; /* by index in operation_all(); NULL: not implemented */
-	struct operation *rows;              /* of operations.def */
-	struct operation_counts *counts;     /* as operations, and one more for what is none */
+	const struct operation *
+	        *operations;             /* by index in operation_all(); NULL: not implemented */
+	struct operation *rows;          /* of operations.def */
+	struct operation_counts *counts; /* as operations, and one more for what is none */
 	size_t n_operations;
 	struct http *http; /* NULL while nothing is served */
 	int64_t started_at;
@@ -78,7 +79,8 @@ int operations_make(struct server *server, struct err *err);
 void operations_free(struct server *server);
 
 /** The row of an operation; NULL when it is not implemented. */
-const struct operation *operation_row(const struct server *server, const struct operation_shape *shape);
+const struct operation *operation_row(
+        const struct server *server, const struct operation_shape *shape);
 
 /** May a caller call it? Accounts and hosts that the request names are another question. */
 bool may_call(enum may may, const struct caller *caller);
@@ -98,8 +100,16 @@ bool health_write(struct server *server, int64_t now_at, struct buf *out);
 bool account_has_admin(struct server *server, const struct account *account, struct arena *arena,
         struct organisation *ret);
 
+/** Is any kind of scanning on? */
+bool account_is_enabled(const struct account *account);
+
+/** What an account becomes when its organisation takes it in: a member, with what is enabled for
+ * new ones. In and out: account. Out: ret, the change that writes it. Returns: 0; -ERR_LIMIT */
+int organisation_take_in(const struct organisation *organisation, struct account *account,
+        int64_t now_at, struct arena *arena, struct object_change *ret);
+
 /** Prepare the locks of accounts. */
 void locks_init(struct server_inside *inside);
 
-/** Release them. */
+/** Release the locks. */
 void locks_fini(struct server_inside *inside);

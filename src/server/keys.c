@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Long-lived keys: object "key" of account 0, named by its id, so that one look-up finds it. The secret
- * is sealed with the server's own key for that id: moved to another id, it does not open.
+ * Long-lived keys: object "key" of account 0, named by its id, so that one look-up finds it. The
+ * secret is sealed with the server's own key for that id: moved to another id, it does not open.
  *
- * Sessions: token = base64(seal(secret_key, "session/1/" + id, fields)), secret = base64(HMAC(secret_key,
- * "session-secret/1/" + token)). Whoever shows a token that opens, with a signature by the secret that
- * follows from it, got both from us; a million hosts an hour leave nothing behind.
+ * Sessions: token = base64(seal(secret_key, "session/1/" + id, fields)), secret =
+ * base64(HMAC(secret_key, "session-secret/1/" + token)). Whoever shows a token that opens, with a
+ * signature by the secret that follows from it, got both from us; a million hosts an hour leave
+ * nothing behind.
  */
 #include "server/keys.h"
 
@@ -42,7 +43,8 @@ bool role_parse(str word, enum role *ret)
 	return false;
 }
 
-/* "AKIA" or "ASIA" and 16 characters of base32 (RFC 4648 section 6): 80 bits that nobody guesses. */
+/* "AKIA" or "ASIA" and 16 characters of base32 (RFC 4648 section 6): 80 bits that nobody guesses.
+ */
 static int make_id(const char *head, char ret[KEY_ID_SIZE])
 {
 	uint8_t bytes[16];
@@ -65,8 +67,8 @@ static int key_context(str id, struct buf *out)
 
 /* ---- long-lived keys ---- */
 
-static int make_secret(const struct server *server, str id, char ret_secret[KEY_SECRET_SIZE],
-        struct buf *sealed)
+static int make_secret(
+        const struct server *server, str id, char ret_secret[KEY_SECRET_SIZE], struct buf *sealed)
 {
 	uint8_t bytes[30];
 	autobuf text = BUF(KEY_SECRET_SIZE), bound = BUF(256);
@@ -302,8 +304,8 @@ static int parse_session(str plain, struct session *ret)
 	return 0;
 }
 
-int session_read(const struct server *server, str id, str token, struct arena *arena,
-        struct session *ret)
+int session_read(
+        const struct server *server, str id, str token, struct arena *arena, struct session *ret)
 {
 	autobuf bound = BUF(256), sealed = BUF(TOKEN_BYTES), plain = BUF(TOKEN_BYTES);
 	str copy;
@@ -339,8 +341,8 @@ int host_identity_get(struct server *server, int64_t account, str id, struct are
 	return 0;
 }
 
-int host_identity_change(const struct host_identity *identity, struct arena *arena,
-        struct object_change *ret)
+int host_identity_change(
+        const struct host_identity *identity, struct arena *arena, struct object_change *ret)
 {
 	autobuf text = BUF((size_t)16 << 10);
 	struct json_writer w = JSON_WRITER(&text, false);

@@ -3,8 +3,8 @@
 
 /**
  * keys: what callers prove themselves with. Long-lived access keys are objects whose secret is
- * sealed; temporary ones are not kept at all: everything about them stands, sealed, in their session
- * token, and their secret is derived from it. Hosts that enrolled have a public key.
+ * sealed; temporary ones are not kept at all: everything about them stands, sealed, in their
+ * session token, and their secret is derived from it. Hosts that enrolled have a public key.
  */
 
 #include "server/server.h"
@@ -14,9 +14,9 @@ struct access_key {
 	str id; /* "AKIA..." */
 	int64_t account;
 	enum role role;
-	str note;        /* what it is for; may be empty */
+	str note;         /* what it is for; may be empty */
 	char host_id[18]; /* ROLE_HOST: 17 digits */
-	bool is_ec2;     /* ROLE_HOST: shown as i-<id> */
+	bool is_ec2;      /* ROLE_HOST: shown as i-<id> */
 	int64_t created_at;
 	str sealed; /* its secret */
 };
@@ -86,12 +86,12 @@ int session_make(const struct server *server, const struct session *session, str
  * Read a session token.
  *
  * In:      id     the access key id of the request: must be the one that the token belongs to
- * Out:     ret    strings live in the arena. Whether it has expired, and whether its parent is still
- *                 there, is for the caller to see
- * Returns: 0; -ERR_FORMAT when we did not make it, or not for this id; -ERR_LIMIT
+ * Out:     ret    strings live in the arena. Whether it has expired, and whether its parent is
+ * still there, is for the caller to see Returns: 0; -ERR_FORMAT when we did not make it, or not for
+ * this id; -ERR_LIMIT
  */
-int session_read(const struct server *server, str id, str token, struct arena *arena,
-        struct session *ret);
+int session_read(
+        const struct server *server, str id, str token, struct arena *arena, struct session *ret);
 
 /** Derive the secret access key of a session token. Returns: 0; -ENOMEM */
 int session_secret(const struct server *server, str token, struct buf *out);
@@ -113,8 +113,8 @@ int host_identity_get(struct server *server, int64_t account, str id, struct are
         struct host_identity *ret);
 
 /** The change that writes a host's identity, for objects_change(). Returns: 0; -ERR_LIMIT */
-int host_identity_change(const struct host_identity *identity, struct arena *arena,
-        struct object_change *ret);
+int host_identity_change(
+        const struct host_identity *identity, struct arena *arena, struct object_change *ret);
 
 /** How long the temporary keys of hosts are good for, in seconds. */
 #define HOST_SESSION_S 3600

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Locks of accounts: a list of those that are held, so that two accounts never share one and a thread
- * that holds two cannot meet itself. A thread holds an account for the time of a commit; there are as
- * many at once as there are workers, so that the list is short.
+ * Locks of accounts: a list of those that are held, so that two accounts never share one and a
+ * thread that holds two cannot meet itself. A thread holds an account for the time of a commit;
+ * there are as many at once as there are workers, so that the list is short.
  */
 #include "server/inside.h"
 

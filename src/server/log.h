@@ -2,8 +2,8 @@
 #pragma once
 
 /**
- * log: one event, one line: when, how grave, a sentence, and then key=value. Values from outside are
- * escaped here. Never a secret, a token or the content of a request.
+ * log: one event, one line: when, how grave, a sentence, and then key=value. Values from outside
+ * are escaped here. Never a secret, a token or the content of a request.
  */
 
 #include "base/err.h"
@@ -18,7 +18,7 @@ enum log_level {
 
 /** Where lines go. */
 struct log {
-	int fd; /* -1: nowhere */
+	int fd;              /* -1: nowhere */
 	enum log_level most; /* less grave ones are left out */
 };
 
@@ -29,8 +29,14 @@ struct log_field {
 	int64_t number;
 };
 
-#define LOG_TEXT(k, t) { .key = (k), .text = (t) }
-#define LOG_NUMBER(k, v) { .key = (k), .number = (v) }
+#define LOG_TEXT(k, t)                                                                             \
+	{                                                                                          \
+		.key = (k), .text = (t)                                                            \
+	}
+#define LOG_NUMBER(k, v)                                                                           \
+	{                                                                                          \
+		.key = (k), .number = (v)                                                          \
+	}
 #define LOG_FIELDS(...) ((const struct log_field[]){ __VA_ARGS__, { .key = NULL } })
 
 /**

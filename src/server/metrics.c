@@ -158,8 +158,8 @@ static void write_counts(struct server *server, struct buf *out)
 				buf_printf(out,
 				        "sonde_operations_total{service=\"%s\",operation=\"%s\","
 				        "outcome=\"%s\"} %" PRIu64 "\n",
-				        i < n ? all[i].service : "none", i < n ? all[i].name : "none",
-				        outcomes[k].outcome, v);
+				        i < n ? all[i].service : "none",
+				        i < n ? all[i].name : "none", outcomes[k].outcome, v);
 		}
 	}
 }

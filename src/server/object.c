@@ -4,10 +4,10 @@
  * prefix of its names, and a type of all accounts are then each one run of neighbours. Heights come
  * from a generator that is seeded per process, so that names from outside cannot shape the list.
  *
- * Two locks. `lock` guards the list and is held for the time of a copy, never while the store works.
- * One of STRIPES mutexes, chosen by the object's address, is held from before the store is asked
- * until the change is visible: two changes of one object become visible in the order in which they
- * became durable. A change of several objects takes its stripes in ascending order.
+ * Two locks. `lock` guards the list and is held for the time of a copy, never while the store
+ * works. One of STRIPES mutexes, chosen by the object's address, is held from before the store is
+ * asked until the change is visible: two changes of one object become visible in the order in which
+ * they became durable. A change of several objects takes its stripes in ascending order.
  */
 #include "server/object.h"
 
@@ -82,8 +82,8 @@ static struct node *find_exact(
 static struct node *new_node(int n_levels, const struct address *address, str json)
 {
 	size_t links = (size_t)n_levels * sizeof(struct node *);
-	struct node *node = malloc(
-	        sizeof(*node) + links + address->type.n + address->name.n + json.n + 1);
+	struct node *node =
+	        malloc(sizeof(*node) + links + address->type.n + address->name.n + json.n + 1);
 	if (!node)
 		return NULL;
 	char *text = (char *)node->next + links;
@@ -161,9 +161,9 @@ static int load(void *ctx, const struct store_key *key, str value)
 
 static int load_kind(struct objects *objects, int kind, struct err *err)
 {
-	struct store_range range = { .account = STORE_ANY_ACCOUNT,
-		.bucket = STORE_ANY_BUCKET,
-		.kind = kind };
+	struct store_range range = {
+		.account = STORE_ANY_ACCOUNT, .bucket = STORE_ANY_BUCKET, .kind = kind
+	};
 	struct err why = { 0 };
 	int r = store_scan(objects->store, &range, load, objects, &why);
 	if (r < 0)
@@ -365,8 +365,8 @@ static int check(const struct object_change *change, struct err *err)
 	size_t n_type = strlen(change->type);
 	if (n_type == 0 || n_type > TYPE_MAX_BYTES || memchr(change->type, '/', n_type) ||
 	        change->account < 0 || change->account > STORE_ACCOUNT_MAX)
-		return err_set(err, -EINVAL, "an object of type '%.40s' cannot be kept",
-		        change->type);
+		return err_set(
+		        err, -EINVAL, "an object of type '%.40s' cannot be kept", change->type);
 	if (change->name.n == 0 || change->name.n > NAME_MAX_BYTES)
 		return err_set(err, -ERR_LIMIT, "a name of %zu bytes; 1 to %d are allowed",
 		        change->name.n, NAME_MAX_BYTES);
@@ -427,8 +427,8 @@ static int prepare(struct objects *objects, const struct object_change *changes,
 	return r;
 }
 
-static void apply(struct objects *objects, const struct object_change *changes, size_t n,
-        struct node **nodes)
+static void apply(
+        struct objects *objects, const struct object_change *changes, size_t n, struct node **nodes)
 {
 	(void)pthread_rwlock_wrlock(&objects->lock);
 	for (size_t i = 0; i < n; i++) {

@@ -12,15 +12,15 @@ struct page {
 	        struct http_response *response);
 };
 
-static int health(struct server *server, const struct http_request *request,
-        struct http_response *response)
+static int health(
+        struct server *server, const struct http_request *request, struct http_response *response)
 {
 	(void)request;
 	return health_write(server, server_now_ms(server) / 1000, &response->body) ? 200 : 503;
 }
 
-static int metrics(struct server *server, const struct http_request *request,
-        struct http_response *response)
+static int metrics(
+        struct server *server, const struct http_request *request, struct http_response *response)
 {
 	(void)request;
 	metrics_write(server, &response->body);
@@ -38,8 +38,8 @@ static bool is_for(const struct page *page, str path)
 	return own.p[own.n - 1] == '/' ? str_has_prefix(path, own) : str_eq(path, own);
 }
 
-bool page_answer(struct server *server, const struct http_request *request,
-        struct http_response *response)
+bool page_answer(
+        struct server *server, const struct http_request *request, struct http_response *response)
 {
 	for (size_t i = 0; i < sizeof(pages) / sizeof(*pages); i++) {
 		if (!is_for(&pages[i], request->path))

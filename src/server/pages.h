@@ -14,5 +14,5 @@
  *
  * Returns: false, and nothing done, when it is for none
  */
-bool page_answer(struct server *server, const struct http_request *request,
-        struct http_response *response);
+bool page_answer(
+        struct server *server, const struct http_request *request, struct http_response *response);

@@ -19,9 +19,9 @@ struct server_config {
 
 /** Where it listens. Strings are needed until server_run() has returned. */
 struct serve_config {
-	const char *listen;            /* "127.0.0.1:8443"; port 0 is any free one */
+	const char *listen;             /* "127.0.0.1:8443"; port 0 is any free one */
 	const char *tls_cert, *tls_key; /* NULL: plain HTTP */
-	unsigned n_workers;            /* 0: chosen by us */
+	unsigned n_workers;             /* 0: chosen by us */
 	/** Told of the port when requests are taken. Optional. */
 	void (*ready)(void *ctx, unsigned port);
 	void *ctx;
@@ -39,8 +39,8 @@ int server_init(const char *data_dir, struct err *err);
  * server_run().
  *
  * Out:     ret  caller closes
- * Returns: 0; -ENOENT when there is no server in that folder; -EBUSY when one runs; -ENOMEM; what the
- *          store says
+ * Returns: 0; -ENOENT when there is no server in that folder; -EBUSY when one runs; -ENOMEM; what
+ * the store says
  */
 int server_open(const struct server_config *config, struct server **ret, struct err *err);
 
@@ -63,5 +63,6 @@ int server_run(struct server *server, const struct serve_config *config, struct 
 void server_close(struct server *server);
 
 /** Renew the matches if the data changed, forget what is old, bring accounts about: what the
- * background thread does once a second. Out: ret_reconciled_at moves when accounts were looked at */
+ * background thread does once a second. Out: ret_reconciled_at moves when accounts were looked at
+ */
 void server_tend(struct server *server, int64_t now_at, int64_t *reconciled_at);

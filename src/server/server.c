@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Order of opening: folder, store, keys, objects, fleet, background thread, control socket, HTTP; and
- * of closing the reverse. The store is first because its lock says that this process is the only one.
+ * Order of opening: folder, store, keys, objects, fleet, background thread, control socket, HTTP;
+ * and of closing the reverse. The store is first because its lock says that this process is the
+ * only one.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -75,7 +76,8 @@ static int read_keys(struct server *server, struct err *err)
 	str record;
 	int r = store_get(server->store, keys_at, &arena, &record, err);
 	if (r == -ENOENT) {
-		r = err_set(err, r, "this store has no server's keys; 'sonde-server init' makes them");
+		r = err_set(
+		        err, r, "this store has no server's keys; 'sonde-server init' makes them");
 	} else if (r >= 0 && (record.n != 81 || record.p[0] != KEYS_VERSION)) {
 		r = err_set(err, -ERR_FORMAT, "the record of the server's keys is damaged");
 	} else if (r >= 0) {
@@ -128,8 +130,8 @@ static int open_store(struct server *server, const struct server_config *config,
 	int r = store_folder(config->data_dir, &folder);
 	if (r < 0)
 		return err_set(err, r, "no memory");
-	r = store_open(folder, config->is_skipping_check ? STORE_SKIP_CHECK : 0, &server->store,
-	        err);
+	r = store_open(
+	        folder, config->is_skipping_check ? STORE_SKIP_CHECK : 0, &server->store, err);
 	if (r == -ENOENT)
 		return err_set(err, r, "%.150s: there is no server; 'sonde-server init' makes one",
 		        config->data_dir);
@@ -272,8 +274,8 @@ void server_tend(struct server *server, int64_t now_at, int64_t *reconciled_at)
 	for (int i = 0, more = 1; i < 10 && more == 1; i++) {
 		more = fleet_tidy(server->fleet, now_at, &err);
 		if (more < 0)
-			(void)log_error(&server->inside->log, "old findings could not be deleted",
-			        &err);
+			(void)log_error(
+			        &server->inside->log, "old findings could not be deleted", &err);
 	}
 	if (now_at - *reconciled_at >= 60) {
 		reconcile_all(server, now_at);

@@ -126,7 +126,18 @@ int account_reconcile(struct server *server, int64_t account, int64_t now_at, st
 int account_effective_paths(
         struct server *server, const struct account *account, struct arena *arena, const str **ret);
 
+/** The parameter that hands the custom paths of deep inspection to hosts: the object "parameter" of
+ * that name, a StringList separated by commas, or NO_PATHS_DEFINED. */
+#define PATHS_PARAMETER "/inspector-aws/service/inspector-linux-application-paths"
+
 /* ---- hosts ---- */
+
+/** The tag that excludes a host from scanning, whatever its value. */
+#define EXCLUSION_TAG "InspectorEc2Exclusion"
+
+/** The state that a host is to have, by its tags and its account's settings. In: host NULL for one
+ * that is about to be taken up. */
+enum host_state host_state_of(const struct fleet_host *host, bool is_ec2_enabled);
 
 /** Room for "mi-" or "i-" and 17 digits. */
 struct host_text {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A page token is what the handler needs to go on, sealed: nobody else can make or read one. What it
- * is sealed for (service, operation, account, and the digest of everything that was asked but the
- * token and the size of a page) is its context, so that a token opens only for the same question of
- * the same account.
+ * A page token is what the handler needs to go on, sealed: nobody else can make or read one. What
+ * it is sealed for (service, operation, account, and the digest of everything that was asked but
+ * the token and the size of a page) is its context, so that a token opens only for the same
+ * question of the same account.
  */
 #include "server/inside.h"
 
