@@ -246,6 +246,18 @@ int execution_list(struct server *server, int64_t account, str association_id, s
         struct execution **ret, size_t *ret_count);
 
 /**
+ * The hosts that were asked to run an association and have not begun, by number.
+ *
+ * Out:     ret, ret_count  arena, sorted
+ * Returns: 0; -ERR_LIMIT
+ * Cost:    one pass over the hosts of the account
+ * Threads: without fleet_lock(), which it takes in between
+ */
+int association_due_hosts(struct server *server, int64_t account,
+        const struct association *association, struct arena *arena, uint64_t **ret,
+        size_t *ret_count);
+
+/**
  * Drop rounds that are too old or too many, and rows of hosts beyond what is kept; bounded work per
  * call.
  *

@@ -245,6 +245,41 @@ int association_tally_all(struct server *server, int64_t account,
 	return r;
 }
 
+int association_due_hosts(struct server *server, int64_t account,
+        const struct association *association, struct arena *arena, uint64_t **ret,
+        size_t *ret_count)
+{
+	const uint64_t *targets = NULL;
+	size_t n = 0, kept = 0;
+	int r = association_hosts(server, account, association, arena, &targets, &n);
+	if (r < 0)
+		return r;
+	uint64_t *made = arena_alloc(arena, n + 1, sizeof *made);
+	if (!made)
+		return -ERR_LIMIT;
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct arena scratch = ARENA((size_t)4 << 20);
+		struct association_state state = { 0 };
+		char id[18] = "";
+		fleet_lock(server->fleet);
+		const struct fleet_host *host = fleet_host_at(server->fleet, targets[i]);
+		if (host)
+			memcpy(id, host->id, sizeof id);
+		fleet_unlock(server->fleet);
+		if (id[0] != '\0')
+			r = association_state_get(
+			        server, account, str_from_c(id), &scratch, &state);
+		if (r == 0 && id[0] != '\0' &&
+		        association_is_due(
+		                association, association_run_of(&state, association->id)))
+			made[kept++] = targets[i];
+		arena_fini(&scratch);
+	}
+	*ret = made;
+	*ret_count = kept;
+	return r;
+}
+
 /* ---- rounds ---- */
 
 static int round_name(str association_id, str id, struct arena *arena, str *ret)
