@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ListInventoryEntries and GetInventory: rows of one host, and hosts by their rows. Evidence is read
- * host by host, so that the fleet is never held long; a page ends early rather than read more than
- * its share.
+ * ListInventoryEntries and GetInventory: rows of one host, and hosts by their rows. Evidence is
+ * read host by host, so that the fleet is never held long; a page ends early rather than read more
+ * than its share.
  */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/cleanup.h"
+#include "base/cursor.h"
 #include "fleet/content.h"
 #include "server/api.h"
 #include "server/inventory.h"
@@ -144,7 +145,8 @@ static int write_entity(struct request *request, struct response *response,
 }
 
 /* The numbers of the account's hosts behind one, sorted. */
-static int host_numbers(struct request *request, uint64_t after, const uint32_t **ret, size_t *ret_n)
+static int host_numbers(
+        struct request *request, uint64_t after, const uint32_t **ret, size_t *ret_n)
 {
 	fleet_lock(request->server->fleet);
 	const roaring_bitmap_t *all = fleet_hosts(request->server->fleet, request->caller.account);
@@ -174,8 +176,7 @@ static int look(struct request *request, struct response *response, uint32_t num
 	fleet_lock(request->server->fleet);
 	const struct fleet_host *host = fleet_host_at(request->server->fleet, number);
 	if (host && host->state != HOST_TERMINATED)
-		r = inventory_host_meets(
-		        request->server, host, filters, &arena, &is_met, &err);
+		r = inventory_host_meets(request->server, host, filters, &arena, &is_met, &err);
 	if (r == 0 && is_met && type.n > 0)
 		r = write_entity(request, response, host, type, &arena, &err);
 	fleet_unlock(request->server->fleet);
@@ -250,9 +251,8 @@ static int read_aggregator(
 			        "An aggregator has one aggregator inside it, and at most five "
 			        "levels.");
 		if (!str_split_first(expression, '.', &type, &attribute) || attribute.n == 0)
-			return refuse_aggregator(response,
-			        "An Expression is Type.Attribute, as in "
-			        "AWS:InstanceInformation.PlatformName.");
+			return refuse_aggregator(response, "An Expression is Type.Attribute, as in "
+			                                   "AWS:InstanceInformation.PlatformName.");
 		if (ret->n > 0 && !str_eq(type, ret->type))
 			return refuse_aggregator(
 			        response, "Nested aggregators are of one inventory type.");
@@ -262,7 +262,8 @@ static int read_aggregator(
 	return 0;
 }
 
-static int count_row(struct aggregator *aggregator, const struct value *row, struct response *response)
+static int count_row(
+        struct aggregator *aggregator, const struct value *row, struct response *response)
 {
 	autobuf key = BUF((size_t)64 << 10);
 	for (size_t i = 0; i < aggregator->n; i++)
@@ -424,8 +425,7 @@ int api_get_inventory(struct request *request, struct response *response)
 	const struct value *wanted = value_at(value_get(request->in, STR("ResultAttributes")), 0);
 	str type = wanted ? value_get_str(wanted, STR("TypeName")) : STR(CONTENT_INSTANCE);
 	struct inventory_filters filters;
-	if (inventory_filters_read(
-	            value_get(request->in, STR("Filters")), STR(""), &filters) < 0)
+	if (inventory_filters_read(value_get(request->in, STR("Filters")), STR(""), &filters) < 0)
 		return refuse_filter(response);
 	if (wanted && value_count(aggregators) > 0)
 		return response_fail(response, "InvalidResultAttributeException",

@@ -216,9 +216,9 @@ static int change_type(struct request *request, const struct custom_type *known,
 	struct object_change *change = &changes[*n];
 	if (option.n == 0 || !known->is_there)
 		return 0;
-	*change = (struct object_change){ .account = request->caller.account,
-		.type = "inventory-type",
-		.name = type };
+	*change = (struct object_change){
+		.account = request->caller.account, .type = "inventory-type", .name = type
+	};
 	(*n)++;
 	if (str_eq(option, STR("DeleteSchema")))
 		return 0;
@@ -262,8 +262,8 @@ static int64_t started_at(const struct object *deletion)
 }
 
 /* The oldest deletion gives way when there are too many. */
-static void make_room(const struct object *deletions, size_t n, struct object_change *changes,
-        size_t *n_changes)
+static void make_room(
+        const struct object *deletions, size_t n, struct object_change *changes, size_t *n_changes)
 {
 	size_t oldest = 0;
 	if (n < DELETIONS_MAX)
@@ -319,8 +319,8 @@ static int delete_type(struct request *request, struct response *response, str t
 	make_room(deletions, n_deletions, changes, &n);
 	if (r < 0)
 		return r;
-	int64_t n_hosts = fleet_forget_type(request->server->fleet, request->caller.account, type,
-	        request->now_at, &err);
+	int64_t n_hosts = fleet_forget_type(
+	        request->server->fleet, request->caller.account, type, request->now_at, &err);
 	r = n_hosts < 0 ? (int)n_hosts
 	                : request_commit(request, changes, n, "delete inventory", type);
 	if (r < 0)

@@ -93,9 +93,9 @@ static int take_item(struct put *put, const struct value *from)
 	};
 	const struct value *content = value_get(from, STR("Content"));
 	if (value_count(value_get(from, STR("Context"))) > 0)
-		return response_fail_type(put->response,
-		        "UnsupportedInventoryItemContextException", item.type,
-		        "Inventory type " STR_FMT " has no Context.", STR_ARG(item.type));
+		return response_fail_type(put->response, "UnsupportedInventoryItemContextException",
+		        item.type, "Inventory type " STR_FMT " has no Context.",
+		        STR_ARG(item.type));
 	int r = check_type(put, item.type, item.schema_version);
 	if (r == 0)
 		r = check_once(put, item.type);
@@ -143,8 +143,8 @@ static int add_attributes(struct put *put, str type, const struct value *content
 	return 0;
 }
 
-static int write_type(struct put *put, const struct report_item *item, const struct map *names,
-        bool is_new)
+static int write_type(
+        struct put *put, const struct report_item *item, const struct map *names, bool is_new)
 {
 	autodraft draft = { 0 };
 	struct object_change change = { .account = put->request->caller.account,
@@ -211,7 +211,8 @@ static int compare_type(struct put *put, size_t i, struct custom_type *ret, stru
 		r = add_attributes(put, item->type, put->contents[i], ret_names);
 	if (r < 0 || ret->is_disabled || !item->has_content)
 		return r;
-	return !ret->is_there || ret_names->n > before || !str_eq(ret->version, item->schema_version);
+	return !ret->is_there || ret_names->n > before ||
+	       !str_eq(ret->version, item->schema_version);
 }
 
 /* Bring about that a custom type is registered with its attributes. Out: ret_disabled  it is
@@ -353,8 +354,7 @@ static int report(struct put *put)
 		return response_fail(put->response, "InvalidInstanceId",
 		        "There is no managed node %s in this account.", put->host.shown.text);
 	if (r == -ERR_LIMIT || r == -ERR_FORMAT)
-		return response_fail(
-		        put->response, "InvalidItemContentException", "%s.", err.text);
+		return response_fail(put->response, "InvalidItemContentException", "%s.", err.text);
 	return r < 0 ? r : conclude(put, verdict, item);
 }
 

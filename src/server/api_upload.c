@@ -48,8 +48,7 @@ static int fail_upload(struct response *response, int r, uint64_t next, const st
 	case -EBUSY:
 	case -EAGAIN: return response_fail(response, "ThrottlingException", "%s.", err->text);
 	case -ERR_LIMIT:
-	case -ERR_FORMAT:
-		return response_fail(response, "ValidationException", "%s.", err->text);
+	case -ERR_FORMAT: return response_fail(response, "ValidationException", "%s.", err->text);
 	default: return r;
 	}
 }
@@ -71,8 +70,7 @@ static int read_plan(struct request *request, struct response *response, struct 
 	*ret = (struct upload_plan){ .host = request->caller.host_number };
 	copy(ret->hash, sizeof(ret->hash), value_get_str(request->in, STR("ContentHash")));
 	copy(ret->capture_time, sizeof(ret->capture_time), time);
-	ret->compressed_bytes =
-	        (uint64_t)value_get_i64(request->in, STR("CompressedBytes"), 0);
+	ret->compressed_bytes = (uint64_t)value_get_i64(request->in, STR("CompressedBytes"), 0);
 	ret->bytes = (uint64_t)value_get_i64(request->in, STR("Bytes"), 0);
 	if (!timestamp_from_iso(time, &ms) || ms / 1000 > request->now_at + AHEAD_MAX_S)
 		return response_invalid(response, "CaptureTime",
@@ -90,8 +88,8 @@ static struct report_item item_of(const struct upload_plan *plan)
 		.content_hash = str_from_c(plan->hash) };
 }
 
-static int write_start(struct request *request, struct response *response,
-        const struct upload_plan *plan)
+static int write_start(
+        struct request *request, struct response *response, const struct upload_plan *plan)
 {
 	struct json_writer *w = &response->json;
 	struct err err = { 0 };
@@ -129,8 +127,8 @@ int api_start_upload(struct request *request, struct response *response)
 		return r;
 	if (verdict == REPORT_NO_CONTENT || verdict == REPORT_OTHER_HASH)
 		return write_start(request, response, &plan);
-	json_write_member_str(&response->json, "Status",
-	        verdict == REPORT_STALE ? STR("STALE") : STR("CURRENT"));
+	json_write_member_str(
+	        &response->json, "Status", verdict == REPORT_STALE ? STR("STALE") : STR("CURRENT"));
 	return 0;
 }
 
@@ -157,8 +155,8 @@ int api_put_chunk(struct request *request, struct response *response)
 
 static int write_end(struct response *response, enum upload_end end)
 {
-	json_write_member_str(&response->json, "Status",
-	        end == UPLOAD_STALE ? STR("STALE") : STR("TAKEN"));
+	json_write_member_str(
+	        &response->json, "Status", end == UPLOAD_STALE ? STR("STALE") : STR("TAKEN"));
 	return 0;
 }
 

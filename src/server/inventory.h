@@ -137,7 +137,8 @@ struct inventory_filters {
 int inventory_filters_read(const struct value *filters, str type, struct inventory_filters *ret);
 
 /** Does a row meet every filter of a type? */
-bool inventory_row_meets(const struct inventory_filters *filters, str type, const struct value *row);
+bool inventory_row_meets(
+        const struct inventory_filters *filters, str type, const struct value *row);
 
 /**
  * Does a host meet every filter? Filters of one type must hold for one and the same row.
@@ -148,8 +149,7 @@ bool inventory_row_meets(const struct inventory_filters *filters, str type, cons
  * Returns: 0; as inventory_rows()
  */
 int inventory_host_meets(struct server *server, const struct fleet_host *host,
-        const struct inventory_filters *filters, struct arena *scratch, bool *ret,
-        struct err *err);
+        const struct inventory_filters *filters, struct arena *scratch, bool *ret, struct err *err);
 
 /* ---- answers ---- */
 

@@ -154,8 +154,7 @@ static bool is_first(const struct inventory_filters *filters, size_t i)
 }
 
 int inventory_host_meets(struct server *server, const struct fleet_host *host,
-        const struct inventory_filters *filters, struct arena *scratch, bool *ret,
-        struct err *err)
+        const struct inventory_filters *filters, struct arena *scratch, bool *ret, struct err *err)
 {
 	int r = 0;
 	*ret = true;

@@ -33,8 +33,8 @@ static void put(struct row *row, str key, str text)
 		row->members[row->n++] = (struct value_member){ key, value_of_str(text) };
 }
 
-static int take_rows(struct arena *arena, const struct value *rows, size_t n,
-        struct inventory_rows *ret)
+static int take_rows(
+        struct arena *arena, const struct value *rows, size_t n, struct inventory_rows *ret)
 {
 	struct value *array = arena_alloc(arena, 1, sizeof(*array));
 	if (!array)

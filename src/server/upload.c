@@ -123,8 +123,7 @@ static int make_room(struct uploads *uploads, const struct upload_plan *plan)
 		if ((*link)->plan.host != plan->host)
 			continue;
 		n++;
-		if (!(*link)->is_busy &&
-		        (!oldest || (*link)->touched_at < (*oldest)->touched_at))
+		if (!(*link)->is_busy && (!oldest || (*link)->touched_at < (*oldest)->touched_at))
 			oldest = link;
 	}
 	if (n >= UPLOADS_A_HOST && !oldest)
@@ -221,7 +220,8 @@ static int write_all(int fd, str bytes, uint64_t offset)
 }
 
 /* Have an upload for oneself. Out: ret  busy, until done() */
-static int seize(struct uploads *uploads, uint64_t host, str id, int64_t now_at, struct upload **ret)
+static int seize(
+        struct uploads *uploads, uint64_t host, str id, int64_t now_at, struct upload **ret)
 {
 	int r = 0;
 	(void)pthread_mutex_lock(&uploads->lock);
@@ -254,8 +254,8 @@ int upload_put(struct uploads *uploads, uint64_t host, str id, uint64_t offset, 
 	struct upload *upload;
 	int r = seize(uploads, host, id, now_at, &upload);
 	if (r < 0)
-		return err_set(err, r, r == -EBUSY ? "the upload is being worked on"
-		                                   : "there is no such upload");
+		return err_set(err, r,
+		        r == -EBUSY ? "the upload is being worked on" : "there is no such upload");
 	uint64_t end = upload->plan.compressed_bytes, received = upload->received;
 	if (offset > received || offset > end || bytes.n > end - offset)
 		r = err_set(err, -ERANGE, "the upload goes on at %" PRIu64, received);
@@ -314,14 +314,14 @@ static int take(struct uploads *uploads, struct upload *upload, struct buf *out,
 }
 
 int upload_take(struct uploads *uploads, uint64_t host, str id, int64_t now_at,
-        struct upload_plan *ret_plan, struct buf *out, enum upload_end *ret_end,
-        uint64_t *ret_next, struct err *err)
+        struct upload_plan *ret_plan, struct buf *out, enum upload_end *ret_end, uint64_t *ret_next,
+        struct err *err)
 {
 	struct upload *upload;
 	int r = seize(uploads, host, id, now_at, &upload);
 	if (r < 0)
-		return err_set(err, r, r == -EBUSY ? "the upload is being worked on"
-		                                   : "there is no such upload");
+		return err_set(err, r,
+		        r == -EBUSY ? "the upload is being worked on" : "there is no such upload");
 	*ret_next = upload->received;
 	*ret_end = upload->end;
 	if (upload->end != UPLOAD_OPEN) {

@@ -72,9 +72,9 @@ int upload_start(struct uploads *uploads, const struct upload_plan *plan, int64_
  * Take a piece. One that is here already is good again; pieces may overlap.
  *
  * Out:     ret_next  where it goes on; also with -ERANGE
- * Returns: 0; -ENOENT when the host has no such upload; -ERANGE when the piece begins behind what is
- *          here, or ends behind the announced end; -EBUSY when another piece is being taken, or it
- *          is being completed; -errno of the spool
+ * Returns: 0; -ENOENT when the host has no such upload; -ERANGE when the piece begins behind what
+ * is here, or ends behind the announced end; -EBUSY when another piece is being taken, or it is
+ * being completed; -errno of the spool
  */
 int upload_put(struct uploads *uploads, uint64_t host, str id, uint64_t offset, str bytes,
         int64_t now_at, uint64_t *ret_next, struct err *err);
@@ -90,13 +90,13 @@ enum upload_end { UPLOAD_OPEN, UPLOAD_TAKEN, UPLOAD_STALE };
  *          ret_end        other than UPLOAD_OPEN: it was ended before; nothing else is written, and
  *                         upload_end() must not follow
  *          ret_next       where it goes on, with -ERANGE
- * Returns: 0; -ENOENT; -ERANGE when it is not whole; -EBUSY as upload_put(); -EAGAIN when memory for
- *          unpacking is taken; -ERR_FORMAT when it is not what was announced: it is forgotten;
- *          -ENOMEM; -errno of the spool
+ * Returns: 0; -ENOENT; -ERANGE when it is not whole; -EBUSY as upload_put(); -EAGAIN when memory
+ * for unpacking is taken; -ERR_FORMAT when it is not what was announced: it is forgotten; -ENOMEM;
+ * -errno of the spool
  */
 int upload_take(struct uploads *uploads, uint64_t host, str id, int64_t now_at,
-        struct upload_plan *ret_plan, struct buf *out, enum upload_end *ret_end,
-        uint64_t *ret_next, struct err *err);
+        struct upload_plan *ret_plan, struct buf *out, enum upload_end *ret_end, uint64_t *ret_next,
+        struct err *err);
 
 /** End what upload_take() gave. In: end  UPLOAD_OPEN: it was not accepted for a reason that may
  * pass, and can be completed again */
@@ -110,5 +110,5 @@ void upload_end(struct uploads *uploads, uint64_t host, str id, enum upload_end 
  * Returns: 0; -ERR_FORMAT when it is anything else, wants a window of more than 8 MiB, or has
  *          another size; -ERR_LIMIT when `out` may not grow so far; -ENOMEM; -errno
  */
-int upload_unpack(int fd, uint64_t compressed_bytes, uint64_t bytes, struct buf *out,
-        struct err *err);
+int upload_unpack(
+        int fd, uint64_t compressed_bytes, uint64_t bytes, struct buf *out, struct err *err);

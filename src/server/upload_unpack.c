@@ -76,8 +76,8 @@ static int unpack(struct unpacking *u, ZSTD_outBuffer *out, struct err *err)
 	return r;
 }
 
-int upload_unpack(int fd, uint64_t compressed_bytes, uint64_t bytes, struct buf *out,
-        struct err *err)
+int upload_unpack(
+        int fd, uint64_t compressed_bytes, uint64_t bytes, struct buf *out, struct err *err)
 {
 	struct unpacking u = { .zstd = ZSTD_createDCtx(),
 		.in = malloc(READ_BYTES),
@@ -88,8 +88,7 @@ int upload_unpack(int fd, uint64_t compressed_bytes, uint64_t bytes, struct buf 
 	if (!to)
 		r = err_set(err, -ERR_LIMIT, "no memory for the inventory");
 	else if (!u.zstd || !u.in ||
-	         ZSTD_isError(ZSTD_DCtx_setParameter(
-	                 u.zstd, ZSTD_d_windowLogMax, WINDOW_LOG_MAX)))
+	         ZSTD_isError(ZSTD_DCtx_setParameter(u.zstd, ZSTD_d_windowLogMax, WINDOW_LOG_MAX)))
 		r = err_set(err, -ENOMEM, "no memory for unpacking");
 	if (r == 0) {
 		ZSTD_outBuffer room = { .dst = to, .size = (size_t)bytes };
