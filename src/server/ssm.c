@@ -94,7 +94,8 @@ int request_host(struct request *request, struct response *response, str id, str
 
 	fleet_lock(request->server->fleet);
 	const struct fleet_host *host = host_of_caller(request->server, &request->caller, id);
-	if (host && host->state != HOST_TERMINATED) {
+	/* A delegated administrator sees its members' findings, not their Systems Manager. */
+	if (host && host->state != HOST_TERMINATED && host->account == request->caller.account) {
 		*ret = (struct host_ref){ .number = host->number,
 			.account = host->account,
 			.shown = host_ssm_id(host),
