@@ -17,8 +17,10 @@
 #include "server/control.h"
 #include "server/dispatch.h"
 #include "server/inside.h"
+#include "server/inventory.h"
 #include "server/notify.h"
 #include "server/serve.h"
+#include "server/upload.h"
 
 /* The record of the server's own keys: a version and the three keys. */
 #define KEYS_VERSION 1
@@ -195,7 +197,13 @@ int server_load(struct server *server, struct err *err)
 		.now_at = server_now_ms(server) / 1000,
 		.tell = tell,
 		.ctx = server };
-	return fleet_open(&config, &server->fleet, err);
+	autofree char *spool = NULL;
+	if (asprintf(&spool, STR_FMT "/spool", STR_ARG(server->data_dir)) < 0)
+		spool = NULL;
+	if (!spool || quotas_open(&server->quotas) < 0)
+		return err_set(err, -ENOMEM, "no memory for a server");
+	int r = uploads_open(spool, &server->uploads, err);
+	return r < 0 ? r : fleet_open(&config, &server->fleet, err);
 }
 
 static void free_text(str text)
@@ -208,6 +216,8 @@ void server_close(struct server *server)
 	if (!server)
 		return;
 	struct server_inside *inside = server->inside;
+	uploads_close(server->uploads);
+	quotas_close(server->quotas);
 	fleet_close(server->fleet);
 	objects_close(server->objects);
 	store_close(server->store);
