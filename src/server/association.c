@@ -289,3 +289,25 @@ int association_delete(struct server *server, int64_t account, str id, struct er
 	arena_fini(&arena);
 	return r;
 }
+
+int association_forget_host(
+        struct server *server, int64_t account, const char *host_id, struct err *err)
+{
+	static const char *const types[] = { "message", "compliance" };
+	struct arena arena = ARENA((size_t)1 << 16);
+	struct object_change changes[2] = {
+		{ .account = account, .type = "association-state", .name = str_from_c(host_id) },
+		{ .account = account, .type = "host", .name = str_from_c(host_id) },
+	};
+	str prefix;
+
+	account_lock(server, account);
+	int r = objects_change(server->objects, changes, 2, NULL, err);
+	if (r == 0)
+		r = arena_printf(&arena, &prefix, "%s/", host_id);
+	for (size_t i = 0; r == 0 && i < sizeof types / sizeof types[0]; i++)
+		r = objects_delete(server, account, types[i], prefix, SIZE_MAX, err);
+	account_unlock(server, account);
+	arena_fini(&arena);
+	return r;
+}

@@ -94,7 +94,8 @@ int request_host(struct request *request, struct response *response, str id, str
 
 	fleet_lock(request->server->fleet);
 	const struct fleet_host *host = host_of_caller(request->server, &request->caller, id);
-	if (host && host->state != HOST_TERMINATED) {
+	/* A delegated administrator sees its members' findings, not their Systems Manager. */
+	if (host && host->state != HOST_TERMINATED && host->account == request->caller.account) {
 		*ret = (struct host_ref){ .number = host->number,
 			.account = host->account,
 			.shown = host_ssm_id(host),
@@ -125,4 +126,44 @@ int account_str(int64_t account, struct arena *arena, str *ret)
 {
 	struct account_text text = account_text(account);
 	return arena_copy(arena, str_from_c(text.text), ret);
+}
+
+/* The record is constant but for this field, which any thread may set: fleet/host.h says so. */
+void host_pinged(const struct fleet_host *host, int64_t now_at)
+{
+	struct fleet_host *at = (struct fleet_host *)(uintptr_t)host;
+	if (atomic_load_explicit(&at->ping_at, memory_order_relaxed) < now_at)
+		atomic_store_explicit(&at->ping_at, now_at, memory_order_relaxed);
+}
+
+int64_t host_pinged_at(const struct fleet_host *host)
+{
+	int64_t ping_at = atomic_load_explicit(&host->ping_at, memory_order_relaxed);
+	int64_t seen_at = atomic_load_explicit(&host->seen_at, memory_order_relaxed);
+	return ping_at > seen_at ? ping_at : seen_at;
+}
+
+int request_self(struct request *request, struct response *response, str id, const char *error,
+        struct host_ref *ret)
+{
+	bool is_found = false;
+
+	fleet_lock(request->server->fleet);
+	const struct fleet_host *host = host_of_caller(request->server, &request->caller, id);
+	if (host && host->state != HOST_TERMINATED) {
+		*ret = (struct host_ref){ .number = host->number,
+			.account = host->account,
+			.shown = host_ssm_id(host),
+			.is_ec2 = host->is_ec2 };
+		memcpy(ret->id, host->id, sizeof ret->id);
+		if (request->caller.role == ROLE_HOST)
+			host_pinged(host, request->now_at);
+		is_found = true;
+	}
+	fleet_unlock(request->server->fleet);
+	return is_found ? 0
+	                : response_fail(response, error,
+	                          "The caller is not the managed node " STR_FMT
+	                          ", or that is not registered.",
+	                          STR_ARG(str_head(id, 64)));
 }

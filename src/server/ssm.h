@@ -87,3 +87,14 @@ int request_commit(struct request *request, const struct object_change *changes,
 /** The account of a caller as text, as an object's owner: twelve digits, arena. Returns: 0;
  * -ERR_LIMIT */
 int account_str(int64_t account, struct arena *arena, str *ret);
+
+/** The caller's own host, which is to be the one that `id` names. Notes that it is alive. Returns:
+ * 0; what response_fail() returned, with the exception `error` */
+int request_self(struct request *request, struct response *response, str id, const char *error,
+        struct host_ref *ret);
+
+/** Note that a host's agent is alive. Fleet locked. */
+void host_pinged(const struct fleet_host *host, int64_t now_at);
+
+/** When a host's agent last gave a sign of life; 0: never. Fleet locked or a copy. */
+int64_t host_pinged_at(const struct fleet_host *host);
