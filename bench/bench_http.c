@@ -146,7 +146,7 @@ static void close_all(struct peer *peers, size_t n)
 static bool measure_post(const struct kind *kind, SSL_CTX *tls, struct load *load, size_t n)
 {
 	static struct peer peers[PEERS];
-	struct child child;
+	struct child child = { .pid = 0 };
 	bool is_sound = child_start(&child, kind);
 	size_t n_peers = 0;
 	if (is_sound)
@@ -215,7 +215,7 @@ static double resident_kib(pid_t pid)
 static int measure_idle(const struct kind *kind, SSL_CTX *tls, struct load *load, size_t n)
 {
 	static struct peer busy[PEERS], idle[IDLE];
-	struct child child;
+	struct child child = { .pid = 0 };
 	size_t n_idle = 0, n_busy = 0;
 	double memory = 0, cpu_s = 0, seconds = 0;
 	bool is_sound = child_start(&child, kind);
@@ -279,7 +279,7 @@ static enum verdict ask(const struct child *child, str bytes)
 
 static int measure_matrix(const struct kind *kind, const char *name)
 {
-	struct child child;
+	struct child child = { .pid = 0 };
 	unsigned n_refused = 0, n_waits = 0, n_bad = 0, n_sound = 0, n_wrong = 0;
 	struct buf names = BUF(65536);
 	if (!child_start(&child, kind)) {

@@ -10,6 +10,7 @@
  */
 #include "aws/query.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "aws/codec.h"
@@ -107,7 +108,7 @@ static int read_form(str form, struct arena *arena, struct form *ret, struct err
 		return too_large(err);
 	ret->parameters = parameters;
 	for (bool more = form.n > 0; more;) {
-		str part, coded, value = { NULL, 0 }, name, text;
+		str part, coded, value = { NULL, 0 }, name = { NULL, 0 }, text = { NULL, 0 };
 		more = str_split_first(form, '&', &part, &form);
 		if (!more)
 			part = form;
@@ -261,7 +262,9 @@ int query_decode(enum protocol protocol, const struct shape *shape, str form, st
 	int r = read_form(form, arena, &f, err);
 	if (r < 0)
 		return r;
-	qsort(f.parameters, f.n, sizeof(*f.parameters), by_segments);
+	assert(f.parameters && shape->kind == SHAPE_STRUCTURE);
+	if (f.n > 1)
+		qsort(f.parameters, f.n, sizeof(*f.parameters), by_segments);
 	r = decode(&f, shape, 0, f.n, 0, root);
 	if (r < 0)
 		return r;

@@ -97,7 +97,7 @@ static int read_query(str query, struct arena *arena, struct parameters *ret, st
 	if (!items)
 		return err_set(err, -ERR_LIMIT, "the query has too many parameters");
 	for (bool more = query.n > 0; more;) {
-		str part, name, coded = { NULL, 0 }, text;
+		str part, name, coded = { NULL, 0 }, text = { NULL, 0 };
 		more = str_split_first(query, '&', &part, &query);
 		if (!more)
 			part = query;

@@ -157,7 +157,7 @@ int value_of_members(
 	struct value_member *copy = n < UINT32_MAX ? arena_alloc(arena, n, sizeof(*copy)) : NULL;
 	if (!copy)
 		return -ERR_LIMIT;
-	if (n > 0)
+	if (n > 0 && members)
 		memcpy(copy, members, n * sizeof(*copy));
 	return end_object(arena, copy, n, ret);
 }
@@ -167,7 +167,7 @@ int value_of_items(struct arena *arena, const struct value *items, size_t n, str
 	struct value *copy = n < UINT32_MAX ? arena_alloc(arena, n, sizeof(*copy)) : NULL;
 	if (!copy)
 		return -ERR_LIMIT;
-	if (n > 0)
+	if (n > 0 && items)
 		memcpy(copy, items, n * sizeof(*copy));
 	*ret = (struct value){ .kind = VALUE_ARRAY, .count = (uint32_t)n };
 	ret->items = copy;

@@ -191,6 +191,7 @@ static enum progress begin_reply(struct conn *conn)
 	struct exchange *exchange = conn->exchange;
 	if (atomic_load_explicit(&conn->io->http->is_stopping, memory_order_relaxed))
 		exchange->is_close = true;
+	exchange_release_body(exchange);
 	if (exchange_compose(exchange, io_date(conn->io)) < 0)
 		return fail(conn, "memory is out");
 	begin_transfer(conn, CONN_WRITE);
@@ -439,7 +440,7 @@ static void end_exchange(struct conn *conn, bool is_complete)
 		                                  .id = request->id,
 		                                  .status = exchange->response.status,
 		                                  .is_complete = is_complete,
-		                                  .request_bytes = request->body.n,
+		                                  .request_bytes = exchange->request_bytes,
 		                                  .reply_bytes = n_body,
 		                                  .micros = clock_us() - exchange->begin_us });
 	exchange_free(exchange);

@@ -42,6 +42,7 @@ struct exchange {
 	struct arena arena;
 	struct buf body;      /* of the request */
 	size_t counted_bytes; /* of http->bodies_bytes */
+	size_t request_bytes; /* of the body, after it was released */
 	uint64_t wakes_seen;  /* before the handler looked */
 	int64_t begin_us;
 	bool is_parked;               /* lock: its bucket's */

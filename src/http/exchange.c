@@ -109,18 +109,26 @@ struct exchange *exchange_new(struct conn *conn, const struct head *head, str by
 	return exchange;
 }
 
+void exchange_release_body(struct exchange *exchange)
+{
+	exchange->request_bytes += exchange->body.n;
+	exchange->request.body = (str){ NULL, 0 };
+	buf_fini(&exchange->body);
+	(void)atomic_fetch_sub_explicit(
+	        &exchange->http->bodies_bytes, exchange->counted_bytes, memory_order_relaxed);
+	exchange->counted_bytes = 0;
+}
+
 void exchange_free(struct exchange *exchange)
 {
 	if (!exchange)
 		return;
 	if (exchange->response.fd >= 0)
 		(void)close(exchange->response.fd);
-	(void)atomic_fetch_sub_explicit(
-	        &exchange->http->bodies_bytes, exchange->counted_bytes, memory_order_relaxed);
+	exchange_release_body(exchange);
 	buf_fini(&exchange->response.head);
 	buf_fini(&exchange->response.body);
 	buf_fini(&exchange->reply);
-	buf_fini(&exchange->body);
 	arena_fini(&exchange->arena);
 	free(exchange);
 }

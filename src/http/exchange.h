@@ -27,6 +27,9 @@ void exchange_free(struct exchange *exchange);
  */
 int exchange_add_body(struct exchange *exchange, str bytes);
 
+/** Release the body: the handler is done with it, and the reply may take its time. */
+void exchange_release_body(struct exchange *exchange);
+
 /** Empty the response, before a handler fills it. */
 void exchange_reset_response(struct exchange *exchange);
 

@@ -158,7 +158,7 @@ static void step_version(struct head *head, str bytes)
 	        !str_has_prefix(version, STR("HTTP/1.1"))) {
 		refuse(head, 505, "a version other than HTTP/1.0 and HTTP/1.1");
 	} else if (want == '\n') {
-		head->minor = (uint8_t)(version.p[7] - '0');
+		head->minor = (uint8_t)(bytes.p[head->mark + 7] - '0');
 		enter(head, S_LINE, 0);
 	}
 }

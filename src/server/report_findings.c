@@ -48,11 +48,11 @@ static void add_time(struct buf *line, int64_t at)
 	add_cell(line, buf_str(&text));
 }
 
-static void add_number(struct buf *line, double number, const char *format)
+static void add_number(struct buf *line, double number, int decimals)
 {
 	char text[32] = "";
 	if (number >= 0)
-		(void)snprintf(text, sizeof(text), format, number);
+		(void)snprintf(text, sizeof(text), "%.*f", decimals, number);
 	add_cell(line, str_from_c(text));
 }
 
@@ -95,12 +95,12 @@ static void add_place(struct buf *line, const struct report_job *job, const stru
 	add_cell(line, package->element->package.version);
 	add_cell(line, package->fixed_in.n ? package->fixed_in : STR("NotAvailable"));
 	add_cell(line, path);
-	add_number(line, row->score, "%.1f");
+	add_number(line, row->score, 1);
 	add_cell(line, str_from_c(status_of(row)));
 	add_cell(line, row->name);
 	add_cell(line, row->issue ? row->issue->source : row->closed->source);
 	add_cell(line, row->issue ? row->issue->vendor_severity : row->closed->vendor_severity);
-	add_number(line, row->epss, "%.5f");
+	add_number(line, row->epss, 5);
 	add_cell(line, str_from_c(finding_exploit(row)));
 	buf_add(line, STR("\r\n"));
 }

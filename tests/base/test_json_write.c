@@ -179,9 +179,28 @@ static void test_json_write__utf8_is_told_from_other_bytes(void **state)
 	assert_int_equal(str_utf8_len(STR("")), 0);
 }
 
+static void test_json_write__keys_and_numbers_from_outside_are_written_as_they_are(void **state)
+{
+	(void)state;
+	autobuf out = BUF(1000);
+	struct json_writer w = JSON_WRITER(&out, false);
+	json_write_object(&w);
+	json_write_key_str(&w, (str){ "a\"\xff"
+	                              "b",
+	                               4 });
+	json_write_number(&w, STR("1.50e3"));
+	json_write_key_str(&w, (str){ NULL, 0 });
+	json_write_number(&w, STR("-0"));
+	json_write_object_end(&w);
+	assert_true(str_eq(buf_str(&out), STR("{\"a\\\"\xEF\xBF\xBD"
+	                                      "b\":1.50e3,\"\":-0}")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		        test_json_write__keys_and_numbers_from_outside_are_written_as_they_are),
 		cmocka_unit_test(test_json_write__compact),
 		cmocka_unit_test(test_json_write__pretty),
 		cmocka_unit_test(test_json_write__strings_are_escaped),

@@ -3,11 +3,11 @@
  * A process that commits is killed at any moment: what it had acknowledged is there, whole, and
  * nothing is there in part.
  *
- *   test_store_kill [ROUNDS]
+ *   test_store_kill [STORES]     each is killed ROUNDS times
  */
 #include "support.h"
 
-#include <poll.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -16,12 +16,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fs.h"
+
 #define COMMITTERS 4
 /* Records of a batch, the last of which is a long one. */
 #define PARTS 5
 #define BATCHES_MAX 400000u
 
-static uint64_t rounds = 30;
+#define ROUNDS 30
+
+static uint64_t stores = 1;
 
 struct committer {
 	pthread_t thread;
@@ -161,23 +165,34 @@ static void check_store(void **state, struct ledger *ledger)
 	store_close(store);
 }
 
-static void test_kill__loses_nothing_acknowledged_and_keeps_nothing_half(void **state)
+/* One store, killed again and again. Returns: how many batches were acknowledged */
+static unsigned kill_rounds(void **state, uint64_t seed)
 {
 	struct ledger ledger = { .acknowledged = calloc(BATCHES_MAX, 1),
 		.parts = calloc(BATCHES_MAX, 1) };
-	uint64_t seed = 20260101;
 	unsigned n = 0;
 	assert_true(ledger.acknowledged && ledger.parts);
-	for (uint64_t round = 0; round < rounds; round++) {
+	for (unsigned round = 0; round < ROUNDS; round++) {
 		kill_one(state, &seed, &ledger);
 		check_store(state, &ledger);
 	}
 	for (unsigned i = 0; i < BATCHES_MAX; i++)
 		n += ledger.acknowledged[i];
-	print_message("%u batches were acknowledged in %u rounds\n", n, (unsigned)rounds);
-	assert_true(n >= rounds / 2);
+	assert_true(n >= ROUNDS / 2);
 	free(ledger.acknowledged);
 	free(ledger.parts);
+	return n;
+}
+
+static void test_kill__loses_nothing_acknowledged_and_keeps_nothing_half(void **state)
+{
+	const struct place *place = *state;
+	unsigned n = 0;
+	for (uint64_t i = 0; i < stores; i++) {
+		n += kill_rounds(state, 20260101 + i);
+		assert_int_equal(fs_remove_tree(AT_FDCWD, place->folder), 0);
+	}
+	print_message("%u batches were acknowledged\n", n);
 }
 
 int main(int argc, char **argv)
@@ -185,7 +200,7 @@ int main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 		on_place(test_kill__loses_nothing_acknowledged_and_keeps_nothing_half),
 	};
-	if (argc > 1 && !str_to_u64(str_from_c(argv[1]), 10000, &rounds))
+	if (argc > 1 && !str_to_u64(str_from_c(argv[1]), 1000, &stores))
 		return 2;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
