@@ -211,7 +211,8 @@ static void write_pairs(const struct pair *pairs, size_t n, struct buf *out)
 	}
 }
 
-void host_write(const struct fleet_host *host, struct buf *out)
+/* Without the times of items, which KIND_SEEN has. */
+static void write_record(const struct fleet_host *host, bool has_times, struct buf *out)
 {
 	buf_add_u32(out, RECORD_VERSION);
 	buf_add(out, (str){ host->id, sizeof(host->id) - 1 });
@@ -229,15 +230,29 @@ void host_write(const struct fleet_host *host, struct buf *out)
 		const struct host_item *item = &host->items[i];
 		buf_add_str(out, item->type);
 		buf_add_str(out, item->schema_version);
-		buf_add_str(out, item->capture_time);
+		buf_add_str(out, has_times ? item->capture_time : (str){ "", 0 });
 		buf_add_str(out, item->content_hash);
-		buf_add_u64(out, (uint64_t)item->captured_at);
-		buf_add_u64(out, (uint64_t)item->received_at);
+		buf_add_u64(out, has_times ? (uint64_t)item->captured_at : 0);
+		buf_add_u64(out, has_times ? (uint64_t)item->received_at : 0);
 		buf_add(out, (str){ (const char *)item->evidence, sizeof(item->evidence) });
 		buf_add_u32(out, item->n_rows);
 	}
 	write_pairs(host->tags, host->n_tags, out);
 	write_pairs(host->facts, host->n_facts, out);
+}
+
+void host_write(const struct fleet_host *host, struct buf *out)
+{
+	write_record(host, true, out);
+}
+
+bool host_differs_in_times_only(const struct fleet_host *a, const struct fleet_host *b)
+{
+	autobuf left = BUF(STORE_LARGE_MAX_BYTES), right = BUF(STORE_LARGE_MAX_BYTES);
+	write_record(a, false, &left);
+	write_record(b, false, &right);
+	return !buf_failed(&left) && !buf_failed(&right) &&
+	       str_eq(buf_str(&left), buf_str(&right));
 }
 
 /* An array of a record, whose elements take at least `least` bytes each: so that a damaged count
