@@ -32,7 +32,7 @@ enum finding_field {
 	FIELD_RESOURCE_ID,
 	FIELD_IMAGE_ID,
 	FIELD_VPC_ID,
-	FIELD_SUBNET_ID,
+	FIELD_SUBNET_ID, /* facts "ImageId", "VpcId" and "SubnetId" of the host */
 	FIELD_ARN,
 	FIELD_TAG, /* texts */
 	FIELD_SCORE,
@@ -148,7 +148,13 @@ struct query {
 };
 
 /**
- * Find a page of findings.
+ * Find a page of findings, in the order of the sort field, which may fall, and then of vulnerability
+ * name, host number and first_observed, which always rise. Sorted are severities by gravity, states
+ * as in enum finding_status, texts by their bytes; a score that there is none of is below all.
+ *
+ * With `generation` given, what was found is that generation's as far as hosts still have the
+ * packages; elements that it does not know are not in it. With NULL it is the present one's,
+ * behind the key of the mark.
  *
  * Out:     ret_rows, ret_count  arena, in order; n_packages is filled, their paths are not
  *          ret_mark             where to go on; is_set only if there may be more
@@ -171,7 +177,8 @@ int finding_fill(
         struct fleet *fleet, struct finding_row *row, struct arena *arena, struct err *err);
 
 /**
- * One finding by what its ARN says: open with that first_observed, or closed.
+ * One finding by what its ARN says: open with that first_observed, or closed. The criteria of the
+ * query do not matter, its accounts and suppressions do.
  *
  * Out:     ret  arena
  * Returns: 0; -ENOENT
@@ -186,11 +193,86 @@ int finding_title(const struct finding_row *row, struct arena *arena, str *ret);
 /** YES, NO or PARTIAL of a finding's packages together. Static. */
 const char *finding_fix(const struct finding_row *row);
 
+/** The word of a status: "ACTIVE", ... Static. */
+const char *finding_status_name(enum finding_status status);
+
+/** A package's version in the parts that Inspector shows. Borrows from the package. */
+struct finding_version {
+	str version, release; /* release is empty when there is none */
+	bool has_epoch;       /* an OS package: 0 when its version names none */
+	uint32_t epoch;
+};
+
+/**
+ * Split the version of a package. An rpm's "epoch:version-release" and a deb's
+ * "epoch:upstream-revision" have the same parts: the epoch ends at the first colon, the release
+ * begins behind the last hyphen, and a native deb has no release. Versions of language packages
+ * stay whole.
+ */
+struct finding_version finding_version_of(const struct package *package);
+
+/** Bytes of an architecture as shown, with the NUL. */
+#define FINDING_ARCH_SIZE 65
+
+/** The architecture as Inspector shows it: "X86_64", "AMD64"; empty when the package has none.
+ * Longer ones are cut. Returns: a view of `ret` */
+str finding_arch(const struct package *package, char ret[FINDING_ARCH_SIZE]);
+
 /** Does a row meet criteria? Path criteria need finding_fill() first. */
 bool criteria_hold(const struct criteria *criteria, const struct finding_row *row, str arn);
 
-/** A mark as bytes for a token. */
+/** What findings are counted by. */
+enum aggregation {
+	BY_ACCOUNT,
+	BY_HOST,
+	BY_IMAGE,   /* hosts without an image are left out */
+	BY_PACKAGE, /* a finding counts for each package name that it has */
+	BY_TITLE,
+	BY_TYPE,
+};
+
+/** What counts are sorted by. */
+enum aggregate_sort { SORT_CRITICAL, SORT_HIGH, SORT_ALL, SORT_HOSTS };
+
+/** How to count. */
+struct aggregate_question {
+	enum aggregation by;
+	enum aggregate_sort sort;
+	bool is_descending; /* in the count; equal counts rise by key, vulnerability, account */
+};
+
+/** One group, always of one account. */
+struct aggregate_row {
+	int64_t account;
+	const struct fleet_host *host; /* BY_HOST, else NULL */
+	str key; /* image, package name or title; the host's 17 digits; the type's word; empty
+	            BY_ACCOUNT */
+	str name; /* BY_TITLE: the vulnerability, else empty */
+	uint64_t n_all, n_medium, n_high, n_critical;
+	uint64_t n_exploit, n_fix; /* with a known exploit; whose fix is YES */
+	uint64_t n_hosts;          /* affected hosts: BY_IMAGE only, else 0 */
+};
+
+/**
+ * Count the active findings that meet the criteria of a query, whatever they say of the status.
+ *
+ * In:      query  `sort`, `most` and `after` mean nothing here
+ * Out:     ret_rows, ret_count  arena; groups with at least one finding, in order
+ * Returns: 0; -ERR_LIMIT when the arena is full; -ENOMEM; as query_page()
+ * Cost:    by the distinct pairs of sets of the hosts and their findings; each host is visited, its
+ *          findings are only where a criterion or a suppression depends on host and finding
+ */
+int query_aggregate(struct fleet *fleet, const struct query *query,
+        const struct aggregate_question *question, struct arena *arena,
+        const struct aggregate_row **ret_rows, size_t *ret_count, struct err *err);
+
+/** A mark as bytes for a token; one that is not set has none. */
 void query_mark_write(const struct query_mark *mark, struct buf *out);
 
-/** A mark from such bytes, which are hostile. Returns: 0; -ERR_FORMAT */
+/**
+ * A mark from such bytes, which are hostile.
+ *
+ * Out:     ret  its texts are in the arena
+ * Returns: 0; -ERR_FORMAT; -ERR_LIMIT when the arena is full
+ */
 int query_mark_read(str bytes, struct arena *arena, struct query_mark *ret);

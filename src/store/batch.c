@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 
+#include "base/hash.h"
 #include "store/backend.h"
 #include "store/bounds.h"
 
@@ -28,6 +29,17 @@ bool store_key_is_valid(const struct store_key *key, size_t min_key_bytes)
 	return key->account >= 0 && key->account <= STORE_ACCOUNT_MAX && key->bucket >= 0 &&
 	       key->bucket <= STORE_BUCKET_MAX && key->kind >= 0 && key->kind <= STORE_KIND_MAX &&
 	       key->key.n >= min_key_bytes && key->key.n <= STORE_KEY_MAX_BYTES;
+}
+
+uint32_t store_record_sum(const struct store_key *key, str value)
+{
+	unsigned char place[10];
+	for (size_t i = 0; i < 8; i++)
+		place[i] = (unsigned char)((uint64_t)key->account >> (8 * i));
+	place[8] = (unsigned char)key->bucket;
+	place[9] = (unsigned char)key->kind;
+	uint32_t sum = hash_crc32(0, (str){ (const char *)place, sizeof(place) });
+	return hash_crc32(hash_crc32(sum, key->key), value);
 }
 
 /* Append a copy of an entry that was found to be in bounds. */

@@ -11,6 +11,9 @@
 /** Is the address within its bounds, its key at least so long? */
 bool store_key_is_valid(const struct store_key *key, size_t min_key_bytes);
 
+/** A checksum of address and value, kept with each record: the disk may change a byte. */
+uint32_t store_record_sum(const struct store_key *key, str value);
+
 /** The longest value of a kind. */
 static inline size_t store_value_max(int kind)
 {

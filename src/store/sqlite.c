@@ -211,6 +211,8 @@ static int find_file(const struct sqlite_db *db, bool may_create, struct err *er
 		return err_set(err, -errno, "%s: cannot open: %s", db->path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, -ERR_FORMAT, "%s: not a regular file", db->path);
+	if (st.st_size > 0 && st.st_size < SQLITE_SMALLEST)
+		return err_set(err, -ERR_FORMAT, "%s: not a store of this program", db->path);
 	if (may_create && (fsync(fd) < 0 || fsync(db->folder_fd) < 0))
 		return err_set(err, -errno, "%s: cannot write: %s", db->path, strerror(errno));
 	return 0;

@@ -23,6 +23,9 @@
 #define SQLITE_LOG_PAGES 4000
 #define SQLITE_LOG_CUT_PAGES 16000
 
+/** Bytes of the smallest page: a file that is shorter, but not empty, is none of SQLite's. */
+#define SQLITE_SMALLEST 512
+
 #define SQLITE_FILE "sonde.sqlite"
 #define SQLITE_LOG "sonde.sqlite-wal"
 #define SQLITE_INDEX "sonde.sqlite-shm"
@@ -154,6 +157,8 @@ void sqlite_leave(struct sqlite_db *db);
 
 /** Prepare a reader's statements. Returns: 0; as sqlite_failure() */
 int sqlite_reader_init(struct sqlite_reader *reader, const char *path, struct err *err);
+/** Compare every record with its sum. Returns: 0; -ERR_FORMAT; as sqlite_failure() */
+int sqlite_check_records(sqlite3 *sql, const char *path, struct err *err);
 /** Prepare the writing statements. Returns: 0; as sqlite_failure() */
 int sqlite_writer_init(struct sqlite_db *db, struct err *err);
 

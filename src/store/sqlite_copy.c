@@ -207,6 +207,8 @@ static int check_copy(const char *temp, const char *path, struct err *err)
 		r = err_set(&why, -ERR_FORMAT, "%s: not a backup of a store", path);
 	if (r == 0)
 		r = sqlite_look(sql, path, "PRAGMA integrity_check(1)", &why);
+	if (r == 0)
+		r = sqlite_check_records(sql, path, &why);
 	sqlite_disconnect(sql);
 	return r < 0 ? err_set(err, r, "%s", why.text) : 0;
 }
@@ -251,7 +253,7 @@ int sqlite_restore(const char *path, const char *folder, struct err *err)
 	autoclose int from = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (from < 0 || fstat(from, &st) < 0)
 		return err_set(err, -errno, "%s: cannot open: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+	if (!S_ISREG(st.st_mode) || st.st_size < SQLITE_SMALLEST)
 		return err_set(err, -ERR_FORMAT, "%s: not a backup of a store", path);
 	int r = fs_make_dirs(folder, 0700, err);
 	if (r < 0)
@@ -274,6 +276,8 @@ int sqlite_check(void *ctx, struct err *err)
 	int r = sqlite_connect(db->path, SQLITE_OPEN_READONLY, &sql, err);
 	if (r == 0)
 		r = sqlite_look(sql, db->path, "PRAGMA integrity_check(1)", err);
+	if (r == 0)
+		r = sqlite_check_records(sql, db->path, err);
 	sqlite_disconnect(sql);
 	return r;
 }

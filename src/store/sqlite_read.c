@@ -9,12 +9,12 @@
 
 /* clang-format off */
 #define TEXTS(table) { \
-	[READ_GET] = "SELECT value FROM " table \
+	[READ_GET] = "SELECT value, sum FROM " table \
 		" WHERE kind = ?1 AND account = ?2 AND bucket = ?3 AND key = ?4", \
-	[READ_PART] = "SELECT account, bucket, key, CASE ?6 WHEN 0 THEN value END FROM " table \
+	[READ_PART] = "SELECT account, bucket, key, CASE ?6 WHEN 0 THEN value END, sum FROM " table \
 		" WHERE kind = ?1 AND account = ?2 AND bucket = ?3 AND key >= ?4 AND key < ?5" \
 		" ORDER BY key LIMIT ?7", \
-	[READ_ALL] = "SELECT account, bucket, key, CASE ?6 WHEN 0 THEN value END FROM " table \
+	[READ_ALL] = "SELECT account, bucket, key, CASE ?6 WHEN 0 THEN value END, sum FROM " table \
 		" WHERE kind = ?1 AND (account, bucket, key) >= (?2, ?3, ?4) AND account <= ?5" \
 		" ORDER BY account, bucket, key LIMIT ?7", \
 	[READ_NEXT_PART] = "SELECT account, bucket FROM " table \
@@ -90,10 +90,15 @@ static void rest(sqlite3_stmt *stmt)
 	(void)sqlite3_clear_bindings(stmt);
 }
 
-static int refuse_record(const struct sqlite_db *db, struct err *err)
+static int refuse_record(const char *path, struct err *err)
 {
-	return err_set(err, -ERR_FORMAT, "%s: the store is damaged: a record is out of its bounds",
-	        db->path);
+	return err_set(err, -ERR_FORMAT,
+	        "%s: the store is damaged: a record is not what was written", path);
+}
+
+static bool is_sound(sqlite3_stmt *stmt, int at, const struct store_key *key, str value)
+{
+	return sqlite3_column_int64(stmt, at) == (sqlite3_int64)store_record_sum(key, value);
 }
 
 int sqlite_get(void *ctx, const struct store_key *key, struct arena *arena, str *ret_value,
@@ -112,8 +117,8 @@ int sqlite_get(void *ctx, const struct store_key *key, struct arena *arena, str 
 		size_t n = (size_t)sqlite3_column_bytes(stmt, 0);
 		if (value.n != n)
 			r = err_set(err, -ENOMEM, "%s: out of memory", db->path);
-		else if (n > store_value_max(key->kind))
-			r = refuse_record(db, err);
+		else if (n > store_value_max(key->kind) || !is_sound(stmt, 1, key, value))
+			r = refuse_record(db->path, err);
 		else if (arena_copy(arena, value, ret_value) < 0)
 			r = err_set(err, -ERR_LIMIT, "a value of %zu bytes does not fit", n);
 	} else if (code == SQLITE_DONE) {
@@ -141,8 +146,9 @@ static int fill(struct sqlite_db *db, struct sqlite_reader *reader, sqlite3_stmt
 			.bucket = sqlite3_column_int(stmt, 1),
 			.kind = read->kind,
 			.key = sqlite_column(stmt, 2) };
-		if (!store_key_is_valid(&key, 1) || value.n > store_value_max(read->kind))
-			return refuse_record(db, err);
+		if (!store_key_is_valid(&key, 1) || value.n > store_value_max(read->kind) ||
+		        (!read->keys_only && !is_sound(stmt, 4, &key, value)))
+			return refuse_record(db->path, err);
 		int r = store_piece_add(piece, key.account, key.bucket, key.key, value);
 		if (r < 0)
 			return err_set(err, r, "%s: out of memory", db->path);
@@ -206,5 +212,35 @@ int sqlite_next_part(void *ctx, const struct store_read *read, int64_t *ret_acco
 	}
 	rest(stmt);
 	give_reader(db, reader);
+	return r;
+}
+
+static int check_table(sqlite3 *sql, const char *path, const char *text, struct err *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int code = SQLITE_ROW, r = sqlite_prepare(sql, path, text, &stmt, err);
+	while (r == 0 && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
+		str value = sqlite_column(stmt, 4);
+		struct store_key key = { .kind = sqlite3_column_int(stmt, 0),
+			.account = sqlite3_column_int64(stmt, 1),
+			.bucket = sqlite3_column_int(stmt, 2),
+			.key = sqlite_column(stmt, 3) };
+		if (!store_key_is_valid(&key, 1) || value.n > store_value_max(key.kind) ||
+		        !is_sound(stmt, 5, &key, value))
+			r = refuse_record(path, err);
+	}
+	if (r == 0 && code != SQLITE_DONE)
+		r = sqlite_failure(sql, path, err);
+	(void)sqlite3_finalize(stmt);
+	return r;
+}
+
+int sqlite_check_records(sqlite3 *sql, const char *path, struct err *err)
+{
+	int r = check_table(
+	        sql, path, "SELECT kind, account, bucket, key, value, sum FROM short", err);
+	if (r == 0)
+		r = check_table(
+		        sql, path, "SELECT kind, account, bucket, key, value, sum FROM large", err);
 	return r;
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 
+#include "store/bounds.h"
 #include "store/sqlite.h"
 
 /* clang-format off */
 #define TEXTS(table) { \
-	[WRITE_PUT] = "INSERT INTO " table " (kind, account, bucket, key, value)" \
-		" VALUES (?1, ?2, ?3, ?4, ?5)" \
-		" ON CONFLICT (kind, account, bucket, key) DO UPDATE SET value = excluded.value", \
+	[WRITE_PUT] = "INSERT INTO " table " (kind, account, bucket, key, value, sum)" \
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6)" \
+		" ON CONFLICT (kind, account, bucket, key) DO UPDATE" \
+		" SET value = excluded.value, sum = excluded.sum", \
 	[WRITE_DELETE] = "DELETE FROM " table \
 		" WHERE kind = ?1 AND account = ?2 AND bucket = ?3 AND key = ?4", \
 	[WRITE_DELETE_RANGE] = "DELETE FROM " table \
@@ -56,8 +58,12 @@ static int bind(sqlite3_stmt *stmt, const struct store_entry *entry)
 		code = sqlite3_bind_int(stmt, 3, entry->key.bucket);
 	if (code == SQLITE_OK)
 		code = sqlite_bind(stmt, 4, entry->key.key);
-	if (code == SQLITE_OK && entry->type == STORE_PUT)
+	if (code == SQLITE_OK && entry->type == STORE_PUT) {
 		code = sqlite_bind(stmt, 5, entry->value);
+		if (code == SQLITE_OK)
+			code = sqlite3_bind_int64(
+			        stmt, 6, store_record_sum(&entry->key, entry->value));
+	}
 	if (code == SQLITE_OK && entry->type == STORE_DELETE_RANGE) {
 		code = sqlite_bind(stmt, 5, entry->value.n ? entry->value : sqlite_past_keys());
 		if (code == SQLITE_OK)

@@ -16,6 +16,7 @@ int place_setup(void **state)
 	if (!place || !mkdtemp(scratch))
 		return -1;
 	place->backend = &store_sqlite;
+	place->names = ARENA(1 << 20);
 	place->scratch = strdup(scratch);
 	if (!place->scratch || asprintf(&place->folder, "%s/store", scratch) < 0)
 		return -1;
@@ -27,6 +28,7 @@ int place_teardown(void **state)
 {
 	struct place *place = *state;
 	int r = fs_remove_tree(AT_FDCWD, place->scratch);
+	arena_fini(&place->names);
 	free(place->folder);
 	free(place->scratch);
 	free(place);
@@ -35,15 +37,15 @@ int place_teardown(void **state)
 
 const char *in_scratch(void **state, const char *fmt, ...)
 {
-	static char buffers[8][1024];
-	static unsigned next;
-	char *to = buffers[next++ % 8];
-	int n = snprintf(to, 1024, "%s/", ((const struct place *)*state)->scratch);
+	struct place *place = *state;
+	char name[256];
+	str path = { NULL, 0 };
 	va_list ap;
 	va_start(ap, fmt);
-	(void)vsnprintf(to + n, 1024 - (size_t)n, fmt, ap);
+	(void)vsnprintf(name, sizeof(name), fmt, ap);
 	va_end(ap);
-	return to;
+	assert_int_equal(arena_printf(&place->names, &path, "%s/%s", place->scratch, name), 0);
+	return path.p;
 }
 
 struct store *open_store(void **state)
@@ -113,6 +115,13 @@ int64_t size_of(const char *path)
 {
 	struct stat st;
 	return lstat(path, &st) == 0 ? (int64_t)st.st_size : -1;
+}
+
+void write_file(const char *path, str bytes)
+{
+	autoclose int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes.p, bytes.n), bytes.n);
 }
 
 void patch(const char *path, int64_t at, str bytes)

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "store/backend.h"
@@ -22,6 +23,7 @@
 struct place {
 	const struct store_backend *backend;
 	char *scratch, *folder; /* folder is below scratch and not there yet */
+	struct arena names;
 };
 
 /* cmocka setup and teardown: a new place. The backend is store_sqlite until run_on_each(). */
@@ -30,7 +32,7 @@ int place_teardown(void **state);
 
 #define on_place(test) cmocka_unit_test_setup_teardown(test, place_setup, place_teardown)
 
-/* "<scratch>/<printf>", one of a few buffers that are used in turn. */
+/* "<scratch>/<printf>", in memory of the place. */
 const char *in_scratch(void **state, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Open the place's store, making it; fails the test if that fails. */
@@ -50,6 +52,9 @@ void list_keys(struct store *store, const struct store_range *range, struct buf 
 
 /* The size of a file; -1 when there is none. */
 int64_t size_of(const char *path);
+
+/* Write a whole file in the place of another. */
+void write_file(const char *path, str bytes);
 
 /* Write bytes at an offset of a file. */
 void patch(const char *path, int64_t at, str bytes);

@@ -203,7 +203,7 @@ static void test_sqlite_copy__replaces_no_file(void **state)
 	assert_int_equal(store_restore(backup, place->folder, &err), -EEXIST);
 	const char *log = in_scratch(state, "again/sonde.sqlite-wal");
 	assert_int_equal(mkdir(in_scratch(state, "again"), 0700), 0);
-	assert_int_equal(fs_replace(AT_FDCWD, log, STR("old"), 0600, NULL), 0);
+	write_file(log, STR("old"));
 	assert_int_equal(store_restore(backup, in_scratch(state, "again"), &err), -EEXIST);
 }
 
@@ -220,13 +220,12 @@ static void test_sqlite_copy__refuses_what_is_no_whole_backup(void **state)
 	store_close(store);
 	assert_int_equal(fs_read(AT_FDCWD, backup, &whole, NULL), 0);
 	for (size_t n = 0; n < whole.n; n += 1 + whole.n / 13) {
-		assert_int_equal(
-		        fs_replace(AT_FDCWD, backup, str_head(buf_str(&whole), n), 0600, NULL), 0);
+		write_file(backup, str_head(buf_str(&whole), n));
 		assert_int_equal(store_restore(backup, folder, &err), -ERR_FORMAT);
 		assert_non_null(strstr(err.text, "backup"));
 	}
 	/* One tree's page is zero. */
-	assert_int_equal(fs_replace(AT_FDCWD, backup, buf_str(&whole), 0600, NULL), 0);
+	write_file(backup, buf_str(&whole));
 	autobuf zero = BUF(4096);
 	memset(buf_reserve(&zero, 4096), 0, 4096);
 	patch(backup, 3 * 4096, (str){ zero.p, 4096 });

@@ -6,13 +6,16 @@
 -- "large" is therefore a table by row number with an index of addresses: the index stays small whatever the values weigh.
 --
 -- The kind stands first, because a start reads kind after kind over all accounts: each is one run of pages. Every
--- statement of one record names account and bucket. A database that is divided among machines puts them first instead.
+-- statement of one record names account and bucket; a database that is divided among machines may put those first.
+--
+-- "sum" is a CRC-32 of address and value: SQLite itself does not notice when the disk changes a byte of a value.
 CREATE TABLE short (
 	account INTEGER NOT NULL,
 	bucket INTEGER NOT NULL,
 	kind INTEGER NOT NULL,
 	key BLOB NOT NULL,
 	value BLOB NOT NULL,
+	sum INTEGER NOT NULL,
 	PRIMARY KEY (kind, account, bucket, key)
 ) STRICT, WITHOUT ROWID;
 
@@ -23,5 +26,6 @@ CREATE TABLE large (
 	kind INTEGER NOT NULL,
 	key BLOB NOT NULL,
 	value BLOB NOT NULL,
+	sum INTEGER NOT NULL,
 	UNIQUE (kind, account, bucket, key)
 ) STRICT;
