@@ -49,8 +49,8 @@ void apply_closings(struct fleet *fleet, struct closing_group *group)
 	(void)atomic_fetch_add(&fleet->n_closed, group->n);
 }
 
-void apply_reopened(struct fleet *fleet, struct slot *slot, struct closed_entry *const *entries,
-        size_t n)
+void apply_reopened(
+        struct fleet *fleet, struct slot *slot, struct closed_entry *const *entries, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct account *account = fleet_account(fleet, entries[i]->finding.account);
@@ -109,14 +109,14 @@ static int put_reopened(struct plan *plan, struct err *err)
 		        plan->reopened[i], plan->reopened, plan->n_reopened, &key, &record);
 		if (buf_failed(&record))
 			return err_set(err, -ENOMEM, "no memory for a change");
-		store_batch_put(&plan->batch,
-		        key_at(plan->draft.account, 0, KIND_CLOSING, &key), buf_str(&record));
+		store_batch_put(&plan->batch, key_at(plan->draft.account, 0, KIND_CLOSING, &key),
+		        buf_str(&record));
 	}
 	return 0;
 }
 
-/* Evidence that the host refers to, and no longer refers to. Another host of the bucket may refer to
- * the same; both are changed under one stripe. */
+/* Evidence that the host refers to, and no longer refers to. Another host of the bucket may refer
+ * to the same; both are changed under one stripe. */
 static int put_evidence(struct plan *plan, struct err *err)
 {
 	const struct fleet_host *old = plan->old;
@@ -134,8 +134,8 @@ static int put_evidence(struct plan *plan, struct err *err)
 			n_gone += memcmp(old->items[k].evidence, name, SHA256_BYTES) == 0;
 		for (size_t k = 0; k < plan->n_items; k++)
 			n_kept += memcmp(plan->items[k].item.evidence, name, SHA256_BYTES) == 0;
-		if (n_kept == 0 && evidence_refs_of(&plan->fleet->evidence[bucket],
-		                           old->account, name) <= n_gone)
+		if (n_kept == 0 && evidence_refs_of(&plan->fleet->evidence[bucket], old->account,
+		                           name) <= n_gone)
 			evidence_delete(&plan->batch, old->account, bucket, name);
 	}
 	return r;
@@ -239,8 +239,7 @@ int plan_commit(struct plan *plan, struct err *err)
 		r = put_reopened(plan, err);
 	if (r == 0 && plan->group) {
 		const struct key key = closing_key(plan->group->closed_at, plan->group->counter);
-		store_batch_put(&plan->batch,
-		        key_at(plan->draft.account, 0, KIND_CLOSING, &key),
+		store_batch_put(&plan->batch, key_at(plan->draft.account, 0, KIND_CLOSING, &key),
 		        buf_str(&plan->closing));
 	}
 	if (r == 0)

@@ -12,8 +12,8 @@
 void apply_closings(struct fleet *fleet, struct closing_group *group);
 
 /** Take closed findings that are open again out of their account and a host. */
-void apply_reopened(struct fleet *fleet, struct slot *slot, struct closed_entry *const *entries,
-        size_t n);
+void apply_reopened(
+        struct fleet *fleet, struct slot *slot, struct closed_entry *const *entries, size_t n);
 
 /** Replace the times of a host's findings that cannot be derived; `firsts` is copied. */
 void apply_firsts(struct slot *slot, const struct first *firsts, size_t n);

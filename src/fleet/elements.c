@@ -27,7 +27,8 @@ const struct host_item *elements_word(const struct fleet_host *host, int which)
 {
 	const struct host_item *word = NULL;
 	for (size_t i = 0; i < host->n_items; i++) {
-		if (elements_is_word(host->items[i].type, which) && elements_is_newer(&host->items[i], word))
+		if (elements_is_word(host->items[i].type, which) &&
+		        elements_is_newer(&host->items[i], word))
 			word = &host->items[i];
 	}
 	return word;
@@ -148,8 +149,7 @@ int elements_make(struct fleet *fleet, const struct content *content, int which,
 		const struct package *pkg = &content->packages[i];
 		if (package_is_os(pkg) != (which == HOST_OS_SET))
 			continue;
-		const struct element element =
-		        element_of(pkg, elements_owner_of(&owners, pkg), os);
+		const struct element element = element_of(pkg, elements_owner_of(&owners, pkg), os);
 		int r = dictionary_element(fleet->dictionary, &element, batch, &ids[n++], err);
 		if (r == 0)
 			r = elements_flush(fleet, batch, err);

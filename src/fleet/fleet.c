@@ -94,8 +94,7 @@ struct slot *fleet_slot(const struct fleet *fleet, uint64_t number)
 struct slot *fleet_reach(struct fleet *fleet, uint64_t number)
 {
 	size_t piece = (size_t)(number >> PIECE_BITS);
-	fleet->pieces = sure_reach(
-	        fleet->pieces, piece, &fleet->cap_pieces, sizeof(struct slot *));
+	fleet->pieces = sure_reach(fleet->pieces, piece, &fleet->cap_pieces, sizeof(struct slot *));
 	if (!fleet->pieces[piece]) {
 		struct slot *slots = sure_realloc(NULL, PIECE_SIZE, sizeof(*slots));
 		memset(slots, 0, PIECE_SIZE * sizeof(*slots));
@@ -136,8 +135,8 @@ struct account *fleet_account(struct fleet *fleet, int64_t number)
 		abort();
 	closed_list_init(&account->closed);
 	size_t i = account_position(fleet, number);
-	fleet->accounts = sure_grow(fleet->accounts, fleet->n_accounts, &fleet->cap_accounts,
-	        sizeof(struct account *));
+	fleet->accounts = sure_grow(
+	        fleet->accounts, fleet->n_accounts, &fleet->cap_accounts, sizeof(struct account *));
 	memmove(fleet->accounts + i + 1, fleet->accounts + i,
 	        (fleet->n_accounts - i) * sizeof(struct account *));
 	fleet->accounts[i] = account;
@@ -282,8 +281,7 @@ const struct dictionary *fleet_dictionary(const struct fleet *fleet)
 	return fleet->dictionary;
 }
 
-int64_t fleet_first_observed(
-        const struct fleet *fleet, const struct fleet_host *host, vuln_id vuln)
+int64_t fleet_first_observed(const struct fleet *fleet, const struct fleet_host *host, vuln_id vuln)
 {
 	const struct standing standing = standing_of(fleet, host);
 	return standing_time(&standing, vuln);
@@ -297,8 +295,8 @@ int fleet_evidence(struct fleet *fleet, const struct fleet_host *host, str type,
 		*ret = (str){ "", 0 };
 		return 0;
 	}
-	return evidence_get(fleet->store, host->account, host_bucket(host->number),
-	        item->evidence, arena, ret, err);
+	return evidence_get(fleet->store, host->account, host_bucket(host->number), item->evidence,
+	        arena, ret, err);
 }
 
 const struct closed_finding *const *fleet_closed(

@@ -18,8 +18,8 @@ static int take_id(struct fleet *fleet, const char *id, uint64_t *ret_number, st
 		is_taken |= strcmp(fleet->taken[i], id) == 0;
 	int r = is_taken ? -EEXIST : fleet->n_given == UINT32_MAX ? -ERR_LIMIT : 0;
 	if (r == 0) {
-		fleet->taken = sure_grow(fleet->taken, fleet->n_taken, &fleet->cap_taken,
-		        sizeof(*fleet->taken));
+		fleet->taken = sure_grow(
+		        fleet->taken, fleet->n_taken, &fleet->cap_taken, sizeof(*fleet->taken));
 		fleet->taken[fleet->n_taken++] = id;
 		*ret_number = ++fleet->n_given;
 	}
@@ -49,8 +49,8 @@ static int put_new(const struct fleet_host *host, struct store_batch *batch, str
 	host_write(host, &record);
 	host_write_seen(host, 0, &seen);
 	if (buf_failed(&record) || buf_failed(&seen))
-		return err_set(err, -ERR_LIMIT, "host %s has more tags and facts than fit",
-		        host->id);
+		return err_set(
+		        err, -ERR_LIMIT, "host %s has more tags and facts than fit", host->id);
 	store_batch_put(batch, key_at(host->account, bucket, KIND_HOST, &key), buf_str(&record));
 	store_batch_put(batch, key_at(host->account, bucket, KIND_SEEN, &key), buf_str(&seen));
 	return 0;
@@ -120,7 +120,7 @@ int fleet_host_add(struct fleet *fleet, int64_t account, const char *id,
 {
 	cleanup(store_batch_fini) struct store_batch own;
 	struct store_batch *batch = with ? with : &own;
-	uint64_t number;
+	uint64_t number = 0;
 	store_batch_init(&own, 0);
 	if (!host_id_is_good(str_from_c(id)) || account < 0 || account > STORE_ACCOUNT_MAX)
 		return err_set(err, -EINVAL, "'%s' is no id of a host", id);
@@ -132,8 +132,7 @@ int fleet_host_add(struct fleet *fleet, int64_t account, const char *id,
 		fleet_end(fleet);
 		return r;
 	}
-	struct fleet_host *host =
-	        make_new(account, id, number, change, fleet_time(fleet, now_at));
+	struct fleet_host *host = make_new(account, id, number, change, fleet_time(fleet, now_at));
 	r = host ? put_new(host, batch, err) : err_set(err, -ENOMEM, "no memory for a host");
 	if (r == 0)
 		r = store_commit(fleet->store, batch, err);

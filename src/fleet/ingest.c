@@ -45,8 +45,9 @@ static int take(struct plan *plan, const struct report_item *item, enum report_v
 		*ret_verdict = REPORT_NO_CONTENT;
 		return 0;
 	}
-	if (!item->has_content && (item->content_hash.n == 0 ||
-	                                  !str_eq(item->content_hash, planned->item.content_hash))) {
+	if (!item->has_content &&
+	        (item->content_hash.n == 0 ||
+	                !str_eq(item->content_hash, planned->item.content_hash))) {
 		*ret_verdict = REPORT_OTHER_HASH;
 		return 0;
 	}
@@ -83,7 +84,7 @@ static int take_all(struct plan *plan, const struct report_item *items, size_t n
 	*ret_verdict = REPORT_TAKEN;
 	*ret_item = 0;
 	for (size_t i = 0; i < n; i++) {
-		enum report_verdict verdict;
+		enum report_verdict verdict = REPORT_TAKEN;
 		int r = check(&items[i], err);
 		if (r == 0)
 			r = take(plan, &items[i], &verdict, err);
@@ -103,8 +104,8 @@ static int take_all(struct plan *plan, const struct report_item *items, size_t n
 	return n_taken;
 }
 
-static void count(struct fleet *fleet, const struct report_item *items, size_t n,
-        enum report_verdict verdict)
+static void count(
+        struct fleet *fleet, const struct report_item *items, size_t n, enum report_verdict verdict)
 {
 	bool has_content = false;
 	for (size_t i = 0; i < n; i++)
@@ -150,8 +151,7 @@ int fleet_report(struct fleet *fleet, uint64_t number, const struct report_item 
 }
 
 /* Returns: 1 when the host had such items; 0; a class */
-static int forget(
-        struct fleet *fleet, uint64_t number, str type, int64_t now_at, struct err *err)
+static int forget(struct fleet *fleet, uint64_t number, str type, int64_t now_at, struct err *err)
 {
 	struct plan plan;
 	int r = plan_begin(fleet, number, fleet_time(fleet, now_at), &plan, err);

@@ -28,8 +28,8 @@
 
 /** The place of a host, by its number. */
 struct slot {
-	struct fleet_host *host; /* NULL: no longer there */
-	struct first *firsts;    /* sorted by vulnerability */
+	struct fleet_host *host;      /* NULL: no longer there */
+	struct first *firsts;         /* sorted by vulnerability */
 	struct closed_entry **closed; /* not deleted yet; sorted by vulnerability, then time */
 	size_t n_firsts, n_closed, cap_closed;
 };
@@ -74,7 +74,7 @@ struct fleet {
 	uint64_t n_given; /* the greatest number that was given to a host */
 
 	pthread_mutex_t db_lock; /* held while the database is asked; inside a stripe */
-	struct vulndb *db;       /* of the present generation; NULL: none. Changed with `ingest` too */
+	struct vulndb *db; /* of the present generation; NULL: none. Changed with `ingest` too */
 
 	struct places_cache *places;
 	_Atomic uint32_t n_closings; /* the last counter of a closing's key */

@@ -37,7 +37,9 @@ static int damaged(const struct loader *loader, const char *what)
 	return err_set(loader->err, -ERR_FORMAT, "the record of %s is damaged", what);
 }
 
-static int scan(struct loader *loader, enum kind kind, store_visit *visit)
+typedef int visit_record(void *ctx, const struct store_key *key, str value);
+
+static int scan(struct loader *loader, enum kind kind, visit_record *visit)
 {
 	const struct store_range range = {
 		.account = STORE_ANY_ACCOUNT,
@@ -154,8 +156,7 @@ static int load_host(void *ctx, const struct store_key *key, str value)
 	int r = host_read(number, key->account, value, &host, loader->err);
 	if (r < 0)
 		return r;
-	if (!has_sets(loader->fleet, host) ||
-	        fleet_host_at(loader->fleet, number) ||
+	if (!has_sets(loader->fleet, host) || fleet_host_at(loader->fleet, number) ||
 	        fleet_number_of(loader->fleet, str_from_c(host->id)) != 0) {
 		host_free(host);
 		return damaged(loader, "a host");
@@ -209,8 +210,8 @@ static struct closing_group *group_of(struct account *account, int64_t closed_at
 	return is_it ? last : NULL;
 }
 
-static int load_reopened(struct loader *loader, struct closing_group *group, uint64_t host,
-        str value)
+static int load_reopened(
+        struct loader *loader, struct closing_group *group, uint64_t host, str value)
 {
 	struct cursor cursor = CURSOR(value);
 	struct fleet *fleet = loader->fleet;
@@ -310,7 +311,7 @@ int fleet_load(struct fleet *fleet, struct err *err)
 	struct loader loader = { fleet, err };
 	static const struct {
 		enum kind kind;
-		store_visit *visit;
+		visit_record *visit;
 	} steps[] = {
 		{ KIND_MATCHES, load_matches },
 		{ KIND_SET, load_set },

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A match that is new opens a finding on every host that has the element, and nothing has to be
- * written for that: hosts are not even looked at, but for those of which the same finding was closed
- * lately, because it is opened again. A new match cannot make an open finding older either: its time
- * is that of the renewal, which fleet_time() keeps from being before any other.
+ * written for that: hosts are not even looked at, but for those of which the same finding was
+ * closed lately, because it is opened again. A new match cannot make an open finding older either:
+ * its time is that of the renewal, which fleet_time() keeps from being before any other.
  *
  * A match that is gone closes findings, or leaves them open by another element, whose time may be
  * later: so each host that has the element is looked at.
@@ -229,8 +229,8 @@ static int gather(struct making *m, const struct fleet_host *host, const struct 
 		}
 		*at = alike;
 	}
-	alike->hosts = sure_grow(
-	        alike->hosts, alike->n_hosts, &alike->cap_hosts, sizeof(*alike->hosts));
+	alike->hosts =
+	        sure_grow(alike->hosts, alike->n_hosts, &alike->cap_hosts, sizeof(*alike->hosts));
 	struct closing_host *row = &alike->hosts[alike->n_hosts++];
 	*row = (struct closing_host){
 		.number = host->number,
@@ -258,8 +258,8 @@ static int gather_closed(
 	return r;
 }
 
-static int journal_host(struct making *m, const struct fleet_host *host,
-        const struct host_outcome *outcome)
+static int journal_host(
+        struct making *m, const struct fleet_host *host, const struct host_outcome *outcome)
 {
 	const struct key key = key_u64(host->number);
 	int bucket = host_bucket(host->number);
@@ -281,10 +281,10 @@ static int journal_host(struct making *m, const struct fleet_host *host,
 			k++;
 		if (k < i)
 			continue;
-		apply_reopened_record(outcome->reopened[i], outcome->reopened,
-		        outcome->n_reopened, &reopened, &record);
-		journal_put(&m->outcome->journal,
-		        key_at(host->account, 0, KIND_CLOSING, &reopened), buf_str(&record));
+		apply_reopened_record(outcome->reopened[i], outcome->reopened, outcome->n_reopened,
+		        &reopened, &record);
+		journal_put(&m->outcome->journal, key_at(host->account, 0, KIND_CLOSING, &reopened),
+		        buf_str(&record));
 	}
 	return buf_failed(&since) ? full(m->err) : 0;
 }
@@ -349,8 +349,8 @@ static int settle_all(struct making *m)
 	for (size_t i = 0, end; r == 0 && i < m->touches.n; i = end) {
 		vulns.n = 0;
 		for (end = i; end < m->touches.n && items[end].host == items[i].host; end++) {
-			vulns.items = sure_grow(
-			        vulns.items, vulns.n, &vulns.cap, sizeof(*vulns.items));
+			vulns.items =
+			        sure_grow(vulns.items, vulns.n, &vulns.cap, sizeof(*vulns.items));
 			if (vulns.n == 0 || vulns.items[vulns.n - 1] != items[end].vuln)
 				vulns.items[vulns.n++] = items[end].vuln;
 		}

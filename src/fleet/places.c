@@ -88,8 +88,8 @@ static int add_places(struct fleet *fleet, const struct fleet_host *host, int wh
 	if (!word)
 		return 0;
 	host_os(host, &os);
-	int r = evidence_get(fleet->store, host->account, host_bucket(host->number),
-	        word->evidence, scratch, &bytes, err);
+	int r = evidence_get(fleet->store, host->account, host_bucket(host->number), word->evidence,
+	        scratch, &bytes, err);
 	if (r == 0)
 		r = content_read(word->type, bytes, &os, scratch, &ledger, &content, err);
 	if (r == 0 && elements_index_owners(content.packages, content.n_packages, &owners) < 0)
@@ -152,8 +152,8 @@ static struct remembered *find(struct places_cache *cache, const unsigned char *
 	return oldest;
 }
 
-static int copy_places(const struct remembered *from, struct arena *arena,
-        const struct place **ret, size_t *ret_count, struct err *err)
+static int copy_places(const struct remembered *from, struct arena *arena, const struct place **ret,
+        size_t *ret_count, struct err *err)
 {
 	struct place *places = arena_alloc(arena, from->n, sizeof(*places));
 	if (!places)

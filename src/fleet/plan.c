@@ -22,8 +22,8 @@ bool type_has_packages(str type)
 	       str_eq(type, STR(TYPE_THIRD_PARTY));
 }
 
-int plan_begin(struct fleet *fleet, uint64_t number, int64_t now_at, struct plan *ret,
-        struct err *err)
+int plan_begin(
+        struct fleet *fleet, uint64_t number, int64_t now_at, struct plan *ret, struct err *err)
 {
 	int r = fleet_begin(fleet, err);
 	if (r < 0)
@@ -177,8 +177,8 @@ static int read_item(struct plan *plan, struct planned_item *item, struct err *e
 			return r;
 	}
 	host_os(&plan->draft, &os);
-	int r = content_read(item->item.type, content, &os, &plan->arena, &plan->ledger,
-	        &item->read, err);
+	int r = content_read(
+	        item->item.type, content, &os, &plan->arena, &plan->ledger, &item->read, err);
 	item->is_read = r == 0;
 	return r;
 }

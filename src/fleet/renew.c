@@ -85,8 +85,7 @@ static int match_chunk(struct renewal *renewal, element_id *ids, size_t n, struc
 	};
 	renewal->prepared = sure_reach(renewal->prepared, renewal->n_prepared + n,
 	        &renewal->cap_prepared, sizeof(*renewal->prepared));
-	int r = match_elements(
-	        &matching, ids, n, renewal->prepared + renewal->n_prepared, err);
+	int r = match_elements(&matching, ids, n, renewal->prepared + renewal->n_prepared, err);
 	if (r < 0)
 		return r;
 	renewal->n_prepared += n;
@@ -114,8 +113,7 @@ static int match_all(struct renewal *renewal, bool only_known, struct err *err)
 	int r = 0;
 	if (!ids)
 		return err_set(err, -ENOMEM, "no memory for matching");
-	renewal->is_done =
-	        sure_reach(renewal->is_done, last, &renewal->cap_done, sizeof(bool));
+	renewal->is_done = sure_reach(renewal->is_done, last, &renewal->cap_done, sizeof(bool));
 	for (element_id e = 1; r == 0 && e <= last; e++) {
 		if (renewal->is_done[e] || !dictionary_element_at(dictionary, e) ||
 		        (only_known && !is_known(renewal, e)))
@@ -147,7 +145,8 @@ static bool has_problem(const struct renewal *renewal)
 	return has;
 }
 
-/* An old match as the new generation would describe it, if it describes the vulnerability at all. */
+/* An old match as the new generation would describe it, if it describes the vulnerability at all.
+ */
 static struct match draft_of(const struct renewal *renewal, const struct match *old)
 {
 	struct match draft = *old;
@@ -210,8 +209,8 @@ static void apply(struct renewal *renewal, struct outcome *outcome)
 		struct slot *slot = fleet_slot(fleet, outcome->hosts[i].number);
 		if (outcome->hosts[i].has_firsts)
 			apply_firsts(slot, outcome->hosts[i].firsts, outcome->hosts[i].n_firsts);
-		apply_reopened(fleet, slot, outcome->hosts[i].reopened,
-		        outcome->hosts[i].n_reopened);
+		apply_reopened(
+		        fleet, slot, outcome->hosts[i].reopened, outcome->hosts[i].n_reopened);
 	}
 	for (size_t i = 0; i < outcome->n_groups; i++)
 		apply_closings(fleet, TAKE(outcome->groups[i]));

@@ -13,8 +13,8 @@
  * Match everything when the fleet is opened, and put the result in the place of the generation that
  * was loaded; as fleet_renew() where it differs from what was known.
  *
- * Returns: 0, also when there is no database or it cannot be used: then what was known stays; what the
- *          store says
+ * Returns: 0, also when there is no database or it cannot be used: then what was known stays; what
+ * the store says
  */
 int renew_at_start(struct fleet *fleet, int64_t now_at, struct err *err);
 
@@ -36,7 +36,7 @@ struct outcome {
 	size_t n_hosts, cap_hosts;
 	struct closing_group **groups;
 	size_t n_groups, cap_groups;
-	size_t n_elements; /* whose vulnerabilities are others */
+	size_t n_elements;   /* whose vulnerabilities are others */
 	struct map closings; /* by account, vulnerability and packages, while they are gathered */
 };
 
@@ -46,8 +46,8 @@ void outcome_fini(struct outcome *outcome);
 /**
  * Find out what differs between two generations, for every host. With `ingest` alone.
  *
- * Out:     ret  begun by the caller with zero; its journal has all records but that of the generation
- * Returns: 0; -ENOMEM; -ERR_LIMIT
+ * Out:     ret  begun by the caller with zero; its journal has all records but that of the
+ * generation Returns: 0; -ENOMEM; -ERR_LIMIT
  */
 int outcome_make(struct fleet *fleet, const struct generation *old, const struct generation *new,
         int64_t now_at, struct outcome *ret, struct err *err);

@@ -35,8 +35,8 @@ static int by_element(const void *left, const void *right)
 }
 
 /* Since when the host has which elements: those of its first inventory since that. */
-static int settle_attached(struct plan *plan, const struct standing *old,
-        const struct standing *new, struct err *err)
+static int settle_attached(
+        struct plan *plan, const struct standing *old, const struct standing *new, struct err *err)
 {
 	size_t n = plan->old->n_attached, n_kept = 0;
 	for (int k = 0; k < HOST_N_SETS; k++)

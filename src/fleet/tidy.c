@@ -168,8 +168,8 @@ static int tidy_sets(struct fleet *fleet, struct err *err)
 	store_batch_init(&batch, 0);
 	for (size_t i = 0; i < n; i++) {
 		const struct key key = key_u32(numbers[i]);
-		store_batch_delete(&batch, key_at(sets_planned(fleet->sets, numbers[i])->account, 0,
-		                                   KIND_SET, &key));
+		store_batch_delete(&batch,
+		        key_at(sets_planned(fleet->sets, numbers[i])->account, 0, KIND_SET, &key));
 	}
 	int r = store_commit(fleet->store, &batch, err);
 	if (r < 0)

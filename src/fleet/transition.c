@@ -148,8 +148,7 @@ static void add_by_issue(const struct transition *t, vuln_id vuln, struct closed
 		for (size_t k = 0; k < issue->n_matches; k++) {
 			if (!had_element(t, issue->matches[k]->element))
 				continue;
-			out->items = sure_grow(
-			        out->items, out->n, &out->cap, sizeof(*out->items));
+			out->items = sure_grow(out->items, out->n, &out->cap, sizeof(*out->items));
 			out->items[out->n++] = (struct closed_match){ vuln, issue->matches[k] };
 		}
 	}
@@ -163,8 +162,8 @@ static int by_finding(const void *left, const void *right)
 	return (a->match->element > b->match->element) - (a->match->element < b->match->element);
 }
 
-int transition_matches(const struct transition *t, struct closed_match **ret, size_t *ret_n,
-        struct err *err)
+int transition_matches(
+        const struct transition *t, struct closed_match **ret, size_t *ret_n, struct err *err)
 {
 	struct closed_matches found = { .n = 0 };
 	for (size_t i = 0; t->n_closed <= FEW && i < t->n_closed; i++)

@@ -2,8 +2,8 @@
 #pragma once
 
 /**
- * transition: from how a host stood to how it will stand: what is to be written of each finding that
- * opens, closes, or would move. A change of a host and a new generation both come to this.
+ * transition: from how a host stood to how it will stand: what is to be written of each finding
+ * that opens, closes, or would move. A change of a host and a new generation both come to this.
  */
 
 #include "fleet/standing.h"
@@ -17,7 +17,8 @@ struct transition {
 	struct first *firsts; /* of the host from now on; sorted */
 	size_t n_firsts;
 	bool has_firsts; /* they are others than before */
-	struct first *closed; /* vulnerabilities that close, and since when they were open; sorted */
+	struct first
+	        *closed; /* vulnerabilities that close, and since when they were open; sorted */
 	size_t n_closed;
 	struct closed_entry **reopened; /* closed findings that are open again */
 	size_t n_reopened;
@@ -43,5 +44,5 @@ struct closed_match {
  * Out:     ret  arena; sorted by vulnerability, then element
  * Returns: 0; -ERR_LIMIT when the arena is full
  */
-int transition_matches(const struct transition *transition, struct closed_match **ret, size_t *ret_n,
-        struct err *err);
+int transition_matches(const struct transition *transition, struct closed_match **ret,
+        size_t *ret_n, struct err *err);
