@@ -20,10 +20,12 @@
 #include "server/details.h"
 #include "server/dispatch.h"
 #include "server/inside.h"
+#include "server/inventory.h"
 #include "server/notify.h"
 #include "server/pins.h"
 #include "server/reports.h"
 #include "server/serve.h"
+#include "server/upload.h"
 
 /* The record of the server's own keys: a version and the three keys. */
 #define KEYS_VERSION 1
@@ -202,7 +204,13 @@ int server_load(struct server *server, struct err *err)
 		.now_at = server_now_ms(server) / 1000,
 		.tell = tell,
 		.ctx = server };
-	return fleet_open(&config, &server->fleet, err);
+	autofree char *spool = NULL;
+	if (asprintf(&spool, STR_FMT "/spool", STR_ARG(server->data_dir)) < 0)
+		spool = NULL;
+	if (!spool || quotas_open(&server->quotas) < 0)
+		return err_set(err, -ENOMEM, "no memory for a server");
+	int r = uploads_open(spool, &server->uploads, err);
+	return r < 0 ? r : fleet_open(&config, &server->fleet, err);
 }
 
 static void free_text(str text)
@@ -217,6 +225,8 @@ void server_close(struct server *server)
 	struct server_inside *inside = server->inside;
 	pins_close(server->pins);
 	details_close(server->details);
+	uploads_close(server->uploads);
+	quotas_close(server->quotas);
 	fleet_close(server->fleet);
 	objects_close(server->objects);
 	store_close(server->store);
