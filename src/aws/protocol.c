@@ -14,6 +14,7 @@ static const struct {
 	{ { "ec2messages", 11 }, PROTOCOL_JSON11 },
 	{ { "inspector2", 10 }, PROTOCOL_REST_JSON },
 	{ { "organizations", 13 }, PROTOCOL_JSON11 },
+	{ { "sonde", 5 }, PROTOCOL_REST_JSON },
 	{ { "ssm", 3 }, PROTOCOL_JSON11 },
 	{ { "sts", 3 }, PROTOCOL_QUERY },
 };

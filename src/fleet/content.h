@@ -26,7 +26,8 @@
 #define CONTENT_THIRD_PARTY "Custom:InspectorThirdPartyPackage"
 #define CONTENT_METRICS "Custom:InspectorMetrics"
 
-/** More third-party packages than this on one host set FACT_PACKAGE_LIMIT. */
+/** More third-party packages than this on one host are taken, and pass the limit of deep
+ * inspection. */
 #define CONTENT_THIRD_PARTY_MAX 5000u
 
 /** What one item says. Strings live in the arena or borrow from the content. */
@@ -51,7 +52,7 @@ struct content {
  *   AWS:InstanceInformation           its first row as facts
  *   AWS:InstanceDetailedInformation   the kernel of its first row as a fact
  *   Custom:InspectorThirdPartyPackage rows Name, Version, PackageManager, Path
- *   Custom:InspectorMetrics           whether the time limit was reached, as a fact
+ *   Custom:InspectorMetrics           which limits the run reached, as facts
  *   FLEET_OWN_TYPE                    {"schema":"sonde.scan/1", ...}
  *   any other                         an array of rows, counted
  *

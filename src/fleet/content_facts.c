@@ -82,23 +82,31 @@ const struct content_type content_detailed = {
 };
 
 struct metrics {
-	str time_limit;
+	str time_limit, package_limit;
 };
 
 static const struct column metrics_columns[] = {
 	COLUMN(struct metrics, "TimeLimitReached", time_limit),
+	COLUMN(struct metrics, "PackageLimitReached", package_limit),
 };
+
+/* A limit that a run did not reach is not reached any more. */
+static void tell_limit(struct content_job *job, const char *key, str word)
+{
+	content_fact(job, key, str_eq_nocase(word, STR("true")) ? STR("true") : STR(""));
+}
 
 static void read_metrics(struct content_job *job)
 {
 	struct metrics row;
 	if (!content_rows_begin(job))
 		return;
-	while (content_rows_next(job, metrics_columns, 1, &row, sizeof(row))) {
+	while (content_rows_next(job, metrics_columns,
+	        sizeof(metrics_columns) / sizeof(metrics_columns[0]), &row, sizeof(row))) {
 		if (job->row != 1)
 			continue;
-		bool is_reached = str_eq_nocase(row.time_limit, STR("true"));
-		content_fact(job, FACT_TIME_LIMIT, is_reached ? STR("true") : STR(""));
+		tell_limit(job, FACT_TIME_LIMIT, row.time_limit);
+		tell_limit(job, FACT_PACKAGE_LIMIT, row.package_limit);
 	}
 }
 

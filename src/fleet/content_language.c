@@ -104,8 +104,6 @@ static void read_rows(struct content_job *job)
 	while (content_rows_next(
 	        job, columns, sizeof(columns) / sizeof(columns[0]), &row, sizeof(row)))
 		take_row(job, &row);
-	bool is_over = job->row > CONTENT_THIRD_PARTY_MAX;
-	content_fact(job, FACT_PACKAGE_LIMIT, is_over ? STR("true") : STR(""));
 }
 
 const struct content_type content_third_party = {

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "fleet/keys.h"
 #include "fleet/kinds.h"
 
@@ -26,8 +27,9 @@
 struct entry {
 	uint32_t number;
 	bool is_durable;
-	str text;                /* canonical form, or id */
-	struct element *element; /* of an element */
+	unsigned char digest[SHA256_BYTES]; /* of an element: of its form */
+	str text;                           /* canonical form, or id */
+	struct element *element;            /* of an element */
 };
 
 /* One numbering. */
@@ -145,6 +147,7 @@ static int make_entry(struct dictionary *d, struct table *table, str text, uint3
 			return r == -ENOMEM ? err_set(err, r, "no memory for the dictionary") : r;
 		element->id = number;
 		entry->element = element;
+		hash_sha256(entry->text, entry->digest);
 	}
 	int r = publish(d, table, entry);
 	if (r < 0)
@@ -240,19 +243,37 @@ const struct element *dictionary_element_at(const struct dictionary *d, element_
 	return entry ? entry->element : NULL;
 }
 
+const unsigned char *dictionary_element_digest(const struct dictionary *d, element_id id)
+{
+	const struct entry *entry = entry_at(&d->elements, id);
+	return entry ? entry->digest : NULL;
+}
+
 str dictionary_vuln_name(const struct dictionary *d, vuln_id id)
 {
 	const struct entry *entry = entry_at(&d->vulns, id);
 	return entry ? entry->text : (str){ "", 0 };
 }
 
-vuln_id dictionary_vuln_find(const struct dictionary *d, str name)
+static uint32_t find_number(const struct dictionary *d, const struct table *table, str text)
 {
 	struct dictionary *locked = (struct dictionary *)(uintptr_t)d;
 	HOLD_READ(locked);
-	void **at = map_find(&d->vulns.map, name);
+	void **at = map_find(&table->map, text);
 	const struct entry *entry = at ? *at : NULL;
 	return entry ? entry->number : 0;
+}
+
+vuln_id dictionary_vuln_find(const struct dictionary *d, str name)
+{
+	return find_number(d, &d->vulns, name);
+}
+
+element_id dictionary_element_find(const struct dictionary *d, const struct element *element)
+{
+	autobuf form = BUF(ELEMENT_MAX_BYTES);
+	element_write(element, &form);
+	return buf_failed(&form) ? 0 : find_number(d, &d->elements, buf_str(&form));
 }
 
 element_id dictionary_n_elements(const struct dictionary *d)

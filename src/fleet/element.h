@@ -77,6 +77,10 @@ void dictionary_close(struct dictionary *dictionary);
 int dictionary_element(struct dictionary *dictionary, const struct element *element,
         struct store_batch *batch, element_id *ret, struct err *err);
 
+/** The number of an element; 0 when it has none. Threads: any */
+element_id dictionary_element_find(
+        const struct dictionary *dictionary, const struct element *element);
+
 /** Number a vulnerability by its id ("CVE-2021-34141"); as dictionary_element(). */
 int dictionary_vuln(struct dictionary *dictionary, str name, struct store_batch *batch,
         vuln_id *ret, struct err *err);
@@ -89,6 +93,9 @@ void dictionary_committed(
 /** An element by its number; NULL when there is none. Valid until dictionary_close(). Threads: any
  */
 const struct element *dictionary_element_at(const struct dictionary *dictionary, element_id id);
+
+/** The SHA-256 of an element's canonical form; as dictionary_element_at(). */
+const unsigned char *dictionary_element_digest(const struct dictionary *dictionary, element_id id);
 
 /** The id of a vulnerability by its number; empty when there is none. Threads: any */
 str dictionary_vuln_name(const struct dictionary *dictionary, vuln_id id);

@@ -17,8 +17,7 @@
 struct package_set {
 	uint32_t number;
 	int64_t account;
-	unsigned char
-	        sha256[32]; /* of "v1:" and the sorted canonical forms, each with its length */
+	unsigned char sha256[32];   /* of "v1:" and the sorted SHA-256 of its canonical forms */
 	const element_id *elements; /* sorted */
 	size_t n_elements;
 	const roaring_bitmap_t *hosts; /* numbers of the hosts that point at it */

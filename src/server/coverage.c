@@ -6,11 +6,10 @@
  * Source: Amazon Inspector User Guide, "Assessing Amazon Inspector coverage of your AWS
  * environment"; API reference, ScanStatus
  */
+#include "fleet/content.h"
 #include "server/server.h"
 
 #define STALE_AFTER_S (INT64_C(7) * 86400)
-/* Packages of languages that deep inspection takes from one host. */
-#define PACKAGES_MAX 5000
 
 static struct coverage say(bool is_active, const char *reason, int64_t at)
 {
@@ -24,33 +23,29 @@ static bool is_known_os(const struct fleet_host *host)
 	return os.os_id.n > 0;
 }
 
-/* What the host's own upload says went wrong with its deep inspection. */
-static const char *own_reason(const struct fleet_host *host)
+/* Which limit of deep inspection a host has reached, if any. */
+static const char *limit_reason(const struct fleet_host *host, int64_t now_at)
 {
-	static const struct {
-		const char *word, *reason;
-	} rows[] = {
-		{ "packages", "DEEP_INSPECTION_PACKAGE_COLLECTION_LIMIT_EXCEEDED" },
-		{ "time", "DEEP_INSPECTION_COLLECTION_TIME_LIMIT_EXCEEDED" },
-		{ "inventory", "DEEP_INSPECTION_DAILY_SSM_INVENTORY_LIMIT_EXCEEDED" },
-	};
-	str limit = host_fact(host, "Sonde.Limit");
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		if (str_eq(limit, str_from_c(rows[i].word)))
-			return rows[i].reason;
-	}
+	uint64_t refused_at = 0;
+	if (host_fact(host, FACT_PACKAGE_LIMIT).n > 0)
+		return "DEEP_INSPECTION_PACKAGE_COLLECTION_LIMIT_EXCEEDED";
+	if (host_fact(host, FACT_TIME_LIMIT).n > 0)
+		return "DEEP_INSPECTION_COLLECTION_TIME_LIMIT_EXCEEDED";
+	if (str_to_u64(host_fact(host, FACT_DAILY_LIMIT_AT), INT64_MAX, &refused_at) &&
+	        (int64_t)refused_at / 86400 == now_at / 86400)
+		return "DEEP_INSPECTION_DAILY_SSM_INVENTORY_LIMIT_EXCEEDED";
 	return NULL;
 }
 
-static const char *deep_reason(const struct fleet_host *host)
+static const char *deep_reason(const struct fleet_host *host, int64_t now_at)
 {
-	const struct host_item *plugin = host_item(host, STR("Custom:InspectorThirdPartyPackage"));
+	const struct host_item *plugin = host_item(host, STR(CONTENT_THIRD_PARTY));
 	const struct host_item *own = host_item(host, STR(FLEET_OWN_TYPE));
-	const char *reason = own_reason(host);
+	const char *reason = limit_reason(host, now_at);
+	if (plugin && plugin->n_rows > CONTENT_THIRD_PARTY_MAX)
+		return "DEEP_INSPECTION_PACKAGE_COLLECTION_LIMIT_EXCEEDED";
 	if (reason)
 		return reason;
-	if (plugin && plugin->n_rows > PACKAGES_MAX)
-		return "DEEP_INSPECTION_PACKAGE_COLLECTION_LIMIT_EXCEEDED";
 	return plugin || own ? NULL : "DEEP_INSPECTION_NO_INVENTORY";
 }
 
@@ -58,7 +53,7 @@ struct coverage host_coverage(const struct fleet_host *host, bool is_deep_active
 {
 	int64_t seen_at = atomic_load(&host->seen_at);
 	bool has_os =
-	        host_item(host, STR("AWS:Application")) || host_item(host, STR(FLEET_OWN_TYPE));
+	        host_item(host, STR(CONTENT_APPLICATION)) || host_item(host, STR(FLEET_OWN_TYPE));
 	const char *reason = NULL;
 	switch (host->state) {
 	case HOST_ACTIVE: break;
@@ -79,6 +74,6 @@ struct coverage host_coverage(const struct fleet_host *host, bool is_deep_active
 	if (!is_known_os(host))
 		return say(false, "UNSUPPORTED_OS", seen_at);
 	if (is_deep_active)
-		reason = deep_reason(host);
+		reason = deep_reason(host, now_at);
 	return say(true, reason ? reason : "SUCCESSFUL", seen_at);
 }

@@ -28,6 +28,8 @@ static const struct service {
 } services[] = {
 	{ "inspector2", NULL, "AccessDeniedException", "ValidationException", "ValidationException",
 	        "UnknownOperationException", "InternalServerException", NULL },
+	{ "sonde", NULL, "AccessDeniedException", "ValidationException", "ValidationException",
+	        "UnknownOperationException", "InternalServerException", NULL },
 	{ "ssm", "AmazonSSM", "AccessDeniedException", "ValidationException",
 	        "SerializationException", "UnknownOperationException", "InternalServerError",
 	        NULL },
@@ -49,6 +51,23 @@ static const struct {
 } large[] = {
 	{ "ssm", "PutInventory" },
 };
+
+/* Operations whose body is bytes and no document of the protocol. */
+static const struct {
+	const char *service, *name;
+} raw[] = {
+	{ "sonde", "PutChunk" },
+};
+
+static bool is_raw(const struct operation_shape *shape)
+{
+	for (size_t i = 0; i < sizeof(raw) / sizeof(*raw); i++) {
+		if (strcmp(shape->service, raw[i].service) == 0 &&
+		        strcmp(shape->name, raw[i].name) == 0)
+			return true;
+	}
+	return false;
+}
 
 /* One call on its way. */
 struct call {
@@ -320,8 +339,8 @@ static int decode(struct call *call, struct err *err)
 {
 	struct arena *arena = call->http->arena;
 	const struct value *body = NULL;
-	str text = call->http->body;
-	if (!is_content_type(call))
+	str text = is_raw(call->shape) ? (str){ NULL, 0 } : call->http->body;
+	if (!is_raw(call->shape) && !is_content_type(call))
 		return err_set(err, -ERR_FORMAT, "The content type is not that of this protocol.");
 	if (http_header_find(call->http, STR("content-encoding"), &(str){ NULL, 0 }))
 		return err_set(err, -ERR_FORMAT, "Encoded bodies are not accepted.");
