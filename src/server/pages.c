@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/pages.h"
 
+#include <errno.h>
+
 #include "server/inside.h"
+#include "server/package.h"
 
 /* One page: an address, or what addresses begin with if it ends in '/'. */
 struct page {
@@ -27,9 +30,19 @@ static int metrics(
 	return 200;
 }
 
+/* Files of packages are for hosts, which check them by digest and signature: they are no secret. */
+static int package(
+        struct server *server, const struct http_request *request, struct http_response *response)
+{
+	int r = package_open(server, str_skip(request->path, strlen(PACKAGE_PREFIX)), &response->fd,
+	        &response->file_bytes);
+	return r >= 0 ? 200 : r == -ENOENT ? 404 : 503;
+}
+
 static const struct page pages[] = {
 	{ "/healthz", "application/json", health },
 	{ "/metrics", "text/plain; version=0.0.4; charset=utf-8", metrics },
+	{ PACKAGE_PREFIX, "application/octet-stream", package },
 };
 
 static bool is_for(const struct page *page, str path)

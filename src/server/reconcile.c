@@ -12,7 +12,7 @@
 #include "server/inside.h"
 
 /* Hosts that are looked at under one hold of the fleet's lock. */
-#define HOSTS_AT_ONCE 1000
+#define HOSTS_PER_LOOK 1000
 
 enum host_state host_state_of(const struct fleet_host *host, bool is_ec2_enabled)
 {
@@ -30,7 +30,7 @@ struct planned {
 	enum host_state state;
 };
 
-/* Up to HOSTS_AT_ONCE hosts behind `after`; those whose state is wrong. Returns how many are wrong.
+/* Up to HOSTS_PER_LOOK hosts behind `after`; those whose state is wrong. Returns how many are wrong.
  */
 static size_t plan_hosts(struct server *server, const struct account *account, uint64_t *after,
         bool *ret_more, struct planned *planned)
@@ -43,7 +43,7 @@ static size_t plan_hosts(struct server *server, const struct account *account, u
 	if (hosts) {
 		roaring_init_iterator(hosts, &i);
 		bool has = roaring_move_uint32_iterator_equalorlarger(&i, (uint32_t)*after);
-		for (; has && looked < HOSTS_AT_ONCE; looked++) {
+		for (; has && looked < HOSTS_PER_LOOK; looked++) {
 			const struct fleet_host *host =
 			        fleet_host_at(server->fleet, i.current_value);
 			enum host_state state = host_state_of(host, account->is_ec2_enabled);
@@ -61,7 +61,7 @@ static size_t plan_hosts(struct server *server, const struct account *account, u
 static int reconcile_hosts(
         struct server *server, const struct account *account, int64_t now_at, struct err *err)
 {
-	autofree struct planned *planned = calloc(HOSTS_AT_ONCE, sizeof(*planned));
+	autofree struct planned *planned = calloc(HOSTS_PER_LOOK, sizeof(*planned));
 	bool more = planned != NULL;
 	uint64_t after = 0;
 	int r = planned ? 0 : err_set(err, -ENOMEM, "no memory for hosts");

@@ -14,11 +14,16 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include "fleet/kinds.h"
+#include "server/association.h"
+#include "server/command.h"
 #include "server/control.h"
+#include "server/details.h"
 #include "server/dispatch.h"
 #include "server/inside.h"
 #include "server/inventory.h"
 #include "server/notify.h"
+#include "server/pins.h"
+#include "server/reports.h"
 #include "server/serve.h"
 #include "server/upload.h"
 
@@ -159,6 +164,8 @@ static int make_inside(struct server *server, const struct server_config *config
 	        copy_text(config->public_url ? config->public_url : "", &server->public_url) < 0 ||
 	        signing_keys_new(SIGNING_KEYS_MAX, &inside->signing_keys) < 0)
 		return err_set(err, -ENOMEM, "no memory for a server");
+	if (details_open(inside->db_dir.p, &server->details) < 0 || pins_open(&server->pins) < 0)
+		return err_set(err, -ENOMEM, "no memory for a server");
 	int r = crypto_new(&server->crypto, err);
 	return r < 0 ? r : operations_make(server, err);
 }
@@ -216,6 +223,8 @@ void server_close(struct server *server)
 	if (!server)
 		return;
 	struct server_inside *inside = server->inside;
+	pins_close(server->pins);
+	details_close(server->details);
 	uploads_close(server->uploads);
 	quotas_close(server->quotas);
 	fleet_close(server->fleet);
@@ -261,8 +270,13 @@ static void reconcile_all(struct server *server, int64_t now_at)
 	size_t n;
 	struct err err = { 0 };
 	int r = account_list(server, &arena, &accounts, &n);
-	for (size_t i = 0; r >= 0 && i < n; i++)
+	for (size_t i = 0; r >= 0 && i < n; i++) {
 		r = account_reconcile(server, accounts[i].number, now_at, &err);
+		account_lock(server, accounts[i].number);
+		if (r >= 0)
+			r = command_tidy(server, accounts[i].number, now_at, &err);
+		account_unlock(server, accounts[i].number);
+	}
 	if (r < 0) {
 		if (err.text[0] == '\0')
 			(void)err_set(&err, r, "no memory for the list of accounts");
@@ -287,6 +301,8 @@ void server_tend(struct server *server, int64_t now_at, int64_t *reconciled_at)
 			(void)log_error(
 			        &server->inside->log, "old findings could not be deleted", &err);
 	}
+	if (reports_work(server, now_at, &err) < 0)
+		(void)log_error(&server->inside->log, "a report could not be made", &err);
 	if (now_at - *reconciled_at >= 60) {
 		reconcile_all(server, now_at);
 		*reconciled_at = now_at;
