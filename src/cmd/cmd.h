@@ -27,11 +27,11 @@ struct invocation {
 
 /** One function per row of commands.def. Returns: an enum exit_code */
 #define COMMAND(id, word, arguments, sentence, text) int cmd_##id(struct invocation *call);
-#include "cmd/commands.def"
+#include COMMANDS_DEF
 #undef COMMAND
 
 /**
- * Say what failed on standard error: "sonde: <what>: <sentence>".
+ * Say what failed on standard error: "<program>: <what>: <sentence>".
  *
  * In:      what  what was being done, or NULL
  * Returns: EXIT_USAGE for -EINVAL, else EXIT_BROKEN
@@ -73,6 +73,10 @@ bool wants_colour(const struct settings *settings);
  * Returns: 0; -errno
  */
 int write_output(const struct settings *settings, str text, struct err *err);
+
+/** Print help in a form that only this program has. Returns: false, and nothing printed, for any
+ * other form */
+bool program_help(str as);
 
 /** Print the help of a command, or of all (COMMAND_COUNT), as text to standard output. */
 void help_text(enum command_id id);

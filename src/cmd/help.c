@@ -4,14 +4,6 @@
 
 #include "cmd/cmd.h"
 
-static const char *const exit_codes[] = {
-	"0  done; nothing at or above --fail-on",
-	"1  findings at or above --fail-on; 'version': a comparison that does not hold",
-	"2  unusable flags, arguments or configuration",
-	"3  it failed, or paths could not be read beyond --allow-incomplete",
-	"4  no package was recognised",
-};
-
 static bool has(enum command_id id, size_t setting)
 {
 	return id == COMMAND_COUNT || (setting_rows[setting].commands & 1 << id) != 0;
@@ -61,29 +53,27 @@ static void put_flags(enum command_id id)
 void help_text(enum command_id id)
 {
 	if (id == COMMAND_COUNT) {
-		(void)printf("sonde %s: find every known vulnerability in every package of a Linux "
-		             "host\n\n"
-		             "usage: sonde COMMAND [FLAGS] [ARGUMENTS]\n\n",
-		        SONDE_VERSION);
+		(void)printf("%s %s: %s\n\nusage: %s COMMAND [FLAGS] [ARGUMENTS]\n\n", program.name,
+		        SONDE_VERSION, program.sentence, program.name);
 		for (size_t i = 0; i < COMMAND_COUNT; i++)
 			(void)printf(
-			        "  %-10s %s\n", command_rows[i].word, command_rows[i].sentence);
-		(void)printf("\n'sonde COMMAND --help' explains one. First steps: 'sonde db "
-		             "update', then "
-		             "'sonde scan /'.\n\nExit codes:\n");
+			        "  %-12s %s\n", command_rows[i].word, command_rows[i].sentence);
+		(void)printf("\n'%s COMMAND --help' explains one. %s\n\nExit codes:\n",
+		        program.name, program.first_steps);
 	} else {
-		(void)printf("usage: sonde %s [FLAGS] %s\n\n", command_rows[id].word,
+		(void)printf("usage: %s %s [FLAGS] %s\n\n", program.name, command_rows[id].word,
 		        command_rows[id].arguments);
 		str text = str_from_c(command_rows[id].text), line;
 		while (str_next_line(&text, &line))
 			put_wrapped(line, 0);
 		(void)printf("\nFlags; each also as 'KEY = VALUE' in the configuration file and as "
-		             "SONDE_KEY:\n");
+		             "%sKEY:\n",
+		        program.environment);
 		put_flags(id);
 		(void)printf("\nExit codes:\n");
 	}
-	for (size_t i = 0; i < sizeof(exit_codes) / sizeof(*exit_codes); i++)
-		(void)printf("  %s\n", exit_codes[i]);
+	for (size_t i = 0; program.exit_codes[i]; i++)
+		(void)printf("  %s\n", program.exit_codes[i]);
 }
 
 /* ---- manual pages ---- */
@@ -136,17 +126,19 @@ static void put_man_flags(enum command_id id)
 	}
 }
 
+static void put_command(const struct command *row)
+{
+	(void)printf(".TP\n\\fB%s\\fR\n%s; see \\fB", row->word, row->sentence);
+	put_roff(str_from_c(program.name));
+	(void)printf("\\-%s\\fR(%d).\n", row->word, program.section);
+}
+
 static void put_man_description(enum command_id id)
 {
 	if (id == COMMAND_COUNT) {
-		(void)printf("Finds operating-system packages and language packages on a Linux "
-		             "host and the "
-		             "vulnerabilities known in them, each with the file it lies in.\n.SH "
-		             "COMMANDS\n");
+		(void)printf("%s\n.SH COMMANDS\n", program.description);
 		for (size_t i = 0; i < COMMAND_COUNT; i++)
-			(void)printf(".TP\n\\fB%s\\fR\n%s; see \\fBsonde\\-%s\\fR(1).\n",
-			        command_rows[i].word, command_rows[i].sentence,
-			        command_rows[i].word);
+			put_command(&command_rows[i]);
 		return;
 	}
 	str text = str_from_c(command_rows[id].text), line;
@@ -161,32 +153,32 @@ static void put_man_description(enum command_id id)
 static void put_man_end(void)
 {
 	(void)printf(".SH EXIT STATUS\n");
-	for (size_t i = 0; i < sizeof(exit_codes) / sizeof(*exit_codes); i++) {
-		(void)printf(".TP\n%c\n", exit_codes[i][0]);
-		put_roff(str_from_c(exit_codes[i] + 3));
+	for (size_t i = 0; program.exit_codes[i]; i++) {
+		(void)printf(".TP\n%c\n", program.exit_codes[i][0]);
+		put_roff(str_from_c(program.exit_codes[i] + 3));
 		(void)printf("\n");
 	}
-	(void)printf(
-	        ".SH ENVIRONMENT\n.TP\n\\fBSONDE_\\fR\\fIKEY\\fR\nthe setting of that key: "
-	        "\\fBSONDE_DB\\fR, \\fBSONDE_DATA\\fR, \\fBSONDE_FORMAT\\fR; lists are separated "
-	        "by "
-	        "colons.\n.TP\n\\fBSONDE_CONFIG\\fR\nthe configuration file to read instead of "
-	        "\\fI/etc/sonde/sonde.conf\\fR.\n.TP\n\\fBNO_COLOR\\fR\nno colours.\n"
-	        ".SH FILES\n\\fI/etc/sonde/sonde.conf\\fR, \\fI/var/lib/sonde\\fR\n");
+	(void)printf(".SH ENVIRONMENT\n.TP\n\\fB%s\\fR\\fIKEY\\fR\nthe setting of that key: %s; "
+	             "lists are "
+	             "separated by colons.\n.TP\n\\fB%sCONFIG\\fR\nthe configuration file to read "
+	             "instead of \\fI%s\\fR.\n.TP\n\\fBNO_COLOR\\fR\nno colours.\n"
+	             ".SH FILES\n\\fI%s\\fR, \\fI%s\\fR\n",
+	        program.environment, program.examples, program.environment, program.config,
+	        program.config, program.data_dir);
 }
 
 static void help_man(enum command_id id)
 {
 	const char *word = id == COMMAND_COUNT ? "" : command_rows[id].word;
-	const char *dash = id == COMMAND_COUNT ? "" : "\\-";
-	(void)printf(".TH SONDE%s%s 1 \"\" \"sonde %s\" \"Sonde\"\n.SH NAME\nsonde%s%s \\- ",
-	        id == COMMAND_COUNT ? "" : "-", word, SONDE_VERSION, dash, word);
-	put_roff(str_from_c(id == COMMAND_COUNT ? "find every known vulnerability on a Linux host"
-	                                        : command_rows[id].sentence));
-	(void)printf("\n.SH SYNOPSIS\n\\fBsonde");
-	(void)printf(
-	        id == COMMAND_COUNT ? " \\fICOMMAND\\fR [FLAGS] [ARGUMENTS]\n" : " %s\\fR [FLAGS] ",
-	        word);
+	bool is_all = id == COMMAND_COUNT;
+	(void)printf(".TH %s%s%s %d \"\" \"sonde %s\" \"Sonde\"\n.SH NAME\n", program.upper,
+	        is_all ? "" : "-", word, program.section, SONDE_VERSION);
+	put_roff(str_from_c(program.name));
+	(void)printf("%s%s \\- ", is_all ? "" : "\\-", word);
+	put_roff(str_from_c(is_all ? program.short_text : command_rows[id].sentence));
+	(void)printf("\n.SH SYNOPSIS\n\\fB");
+	put_roff(str_from_c(program.name));
+	(void)printf(is_all ? " \\fICOMMAND\\fR [FLAGS] [ARGUMENTS]\n" : " %s\\fR [FLAGS] ", word);
 	put_roff(str_from_c(id == COMMAND_COUNT ? "" : command_rows[id].arguments));
 	(void)printf("\n.SH DESCRIPTION\n");
 	put_man_description(id);
@@ -199,8 +191,9 @@ static void help_man(enum command_id id)
 
 static void help_bash(void)
 {
+	(void)printf("# completion of %s for bash; made by '%s help --as bash'\n_%s() {\n",
+	        program.name, program.name, program.symbol);
 	(void)printf(
-	        "# completion of sonde for bash; made by 'sonde help --as bash'\n_sonde() {\n"
 	        "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
 	        "\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n\t\tmapfile -t COMPREPLY < <(compgen -W \"");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
@@ -224,13 +217,13 @@ static void help_bash(void)
 		}
 		(void)printf("\" -- \"$cur\") ;;\n");
 	}
-	(void)printf("\tdb/*) mapfile -t COMPREPLY < <(compgen -W \"import build update status "
-	             "show verify "
-	             "licenses\" -f -- \"$cur\") ;;\n"
-	             "\tversion/*) mapfile -t COMPREPLY < <(compgen -W \"compare check\" -f -- "
-	             "\"$cur\") ;;\n"
-	             "\t*) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\") ;;\n\tesac\n}\n"
-	             "complete -o filenames -F _sonde sonde\n");
+	for (const struct sub_words *sub = program.sub_words; sub->command; sub++)
+		(void)printf(
+		        "\t%s/*) mapfile -t COMPREPLY < <(compgen -W \"%s\" -f -- \"$cur\") ;;\n",
+		        sub->command, sub->words);
+	(void)printf("\t*) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\") ;;\n\tesac\n}\n"
+	             "complete -o filenames -F _%s %s\n",
+	        program.symbol, program.name);
 }
 
 /* A sentence inside single quotes of zsh or fish. */
@@ -248,9 +241,9 @@ static void put_quoted(const char *text, const char *also_escaped)
 
 static void help_zsh(void)
 {
-	(void)printf(
-	        "#compdef sonde\n# completion of sonde for zsh; made by 'sonde help --as zsh'\n"
-	        "if (( CURRENT == 2 )); then\n\t_values command");
+	(void)printf("#compdef %s\n# completion of %s for zsh; made by '%s help --as zsh'\n",
+	        program.name, program.name, program.name);
+	(void)printf("if (( CURRENT == 2 )); then\n\t_values command");
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		(void)printf(" '%s[", command_rows[i].word);
 		put_quoted(command_rows[i].sentence, "[]");
@@ -284,9 +277,10 @@ static void help_zsh(void)
 
 static void help_fish(void)
 {
-	(void)printf("# completion of sonde for fish; made by 'sonde help --as fish'\n");
+	(void)printf("# completion of %s for fish; made by '%s help --as fish'\n", program.name,
+	        program.name);
 	for (size_t c = 0; c < COMMAND_COUNT; c++) {
-		(void)printf("complete -c sonde -n __fish_use_subcommand -a %s -d '",
+		(void)printf("complete -c %s -n __fish_use_subcommand -a %s -d '", program.name,
 		        command_rows[c].word);
 		put_quoted(command_rows[c].sentence, "");
 		(void)printf("'\n");
@@ -296,9 +290,9 @@ static void help_fish(void)
 			const struct setting *row = &setting_rows[i];
 			if (!has((enum command_id)c, i))
 				continue;
-			(void)printf("complete -c sonde -n '__fish_seen_subcommand_from %s' -l "
+			(void)printf("complete -c %s -n '__fish_seen_subcommand_from %s' -l "
 			             "%s%s -d '",
-			        command_rows[c].word, row->key,
+			        program.name, command_rows[c].word, row->key,
 			        row->kind == KIND_FLAG ? "" : " -r");
 			put_quoted(row->sentence, "");
 			(void)printf("'\n");
@@ -327,7 +321,7 @@ int cmd_help(struct invocation *call)
 		help_zsh();
 	else if (str_eq(as, STR("fish")))
 		help_fish();
-	else
+	else if (!program_help(as))
 		help_text((enum command_id)id);
 	return EXIT_GOOD;
 }

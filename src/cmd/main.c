@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The program `sonde`: picks the command by its word and hands it its settings. */
+/* Either program: picks the command by its word and hands it its settings. */
 #include "cmd/cmd.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 
 static int (*const functions[COMMAND_COUNT])(struct invocation *) = {
 #define COMMAND(id, word, arguments, sentence, text) [COMMAND_##id] = cmd_##id,
-#include "cmd/commands.def"
+#include COMMANDS_DEF
 #undef COMMAND
 };
 
@@ -33,7 +33,7 @@ static int run(enum command_id id, int n, char **args)
 		help_text(id);
 		code = EXIT_GOOD;
 	} else if (settings.wants_version) {
-		(void)printf("sonde %s\n", SONDE_VERSION);
+		(void)printf("%s %s\n", program.name, SONDE_VERSION);
 		code = EXIT_GOOD;
 	} else {
 		struct invocation call = { .id = id, .settings = &settings };
@@ -62,12 +62,13 @@ static int choose(int argc, char **argv)
 		return word.n == 0 ? EXIT_USAGE : EXIT_GOOD;
 	}
 	if (str_eq(word, STR("--version"))) {
-		(void)printf("sonde %s\n", SONDE_VERSION);
+		(void)printf("%s %s\n", program.name, SONDE_VERSION);
 		return EXIT_GOOD;
 	}
 	enum command_id id = find_command(word);
 	if (id == COMMAND_COUNT) {
-		say_always("sonde: %s: no such command; 'sonde --help' lists them", argv[1]);
+		say_always("%s: %s: no such command; '%s --help' lists them", program.name, argv[1],
+		        program.name);
 		return EXIT_USAGE;
 	}
 	return run(id, argc - 2, argv + 2);

@@ -11,8 +11,6 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 
-#define CONFIG_FILE "/etc/sonde/sonde.conf"
-
 /* Settings of one run are small: arguments, an environment, a file. */
 #define SETTINGS_BYTES ((size_t)16 << 20)
 
@@ -22,14 +20,14 @@
 const struct setting setting_rows[SET_COUNT] = {
 #define SETTING(id, key, letter, kind, argument, range, standard, commands, sentence)              \
 	[SET_##id] = { key, letter, KIND_##kind, argument, range, standard, commands, sentence },
-#include "cmd/settings.def"
+#include SETTINGS_DEF
 #undef SETTING
 };
 
 const struct command command_rows[COMMAND_COUNT] = {
 #define COMMAND(id, word, arguments, sentence, text)                                               \
 	[COMMAND_##id] = { word, arguments, sentence, text },
-#include "cmd/commands.def"
+#include COMMANDS_DEF
 #undef COMMAND
 };
 
@@ -201,8 +199,10 @@ static int read_line(struct settings *s, const char *file, unsigned number, str 
 
 static int read_file(struct settings *s, struct err *err)
 {
-	const char *named = getenv("SONDE_CONFIG");
-	const char *file = named && *named ? named : CONFIG_FILE;
+	char name[64];
+	(void)snprintf(name, sizeof(name), "%sCONFIG", program.environment);
+	const char *named = getenv(name);
+	const char *file = named && *named ? named : program.config;
 	autobuf text = BUF(CONFIG_BYTES);
 	bool seen[SET_COUNT] = { false };
 	unsigned number = 0;
@@ -219,8 +219,8 @@ static int read_environment(struct settings *s, struct err *err)
 {
 	int r = 0;
 	for (size_t i = 0; r >= 0 && i < SET_COUNT; i++) {
-		char name[64] = "SONDE_";
-		size_t n = strlen(name);
+		char name[64] = "";
+		size_t n = (size_t)snprintf(name, sizeof(name), "%s", program.environment);
 		for (const char *p = setting_rows[i].key; *p && n < sizeof(name) - 1; p++)
 			name[n++] = *p == '-' ? '_' : (char)(is_alpha(*p) ? *p & ~0x20 : *p);
 		const char *value = getenv(name);
@@ -243,8 +243,8 @@ static int read_flag(
         struct reading *in, enum setting_id id, const char *flag, str value, struct err *err)
 {
 	if (id == SET_COUNT || !(setting_rows[id].commands & 1 << in->command))
-		return err_set(err, -EINVAL, "%s: no such flag; see 'sonde %s --help'", flag,
-		        command_rows[in->command].word);
+		return err_set(err, -EINVAL, "%s: no such flag; see '%s %s --help'", flag,
+		        program.name, command_rows[in->command].word);
 	const struct setting *row = &setting_rows[id];
 	const char *text = value.p;
 	if (row->kind == KIND_FLAG && !text)
@@ -398,10 +398,11 @@ const char *settings_data_dir(struct settings *settings)
 	if (*named)
 		return named;
 	if (geteuid() != 0 && xdg && *xdg == '/')
-		return settings_path(settings, xdg, "sonde");
+		return settings_path(settings, xdg, program.data_name);
 	if (geteuid() != 0 && home && *home == '/')
-		return settings_path(settings, home, ".local/share/sonde");
-	return "/var/lib/sonde";
+		return settings_path(
+		        settings, settings_path(settings, home, ".local/share"), program.data_name);
+	return program.data_dir;
 }
 
 const char *settings_db_dir(struct settings *settings)

@@ -8,21 +8,33 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "cmd/program.h"
 
 /** The commands, in the order of commands.def. */
 enum command_id {
 #define COMMAND(id, word, arguments, sentence, text) COMMAND_##id,
-#include "cmd/commands.def"
+#include COMMANDS_DEF
 #undef COMMAND
 	COMMAND_COUNT
 };
 
 /** Which commands a setting belongs to: bits by enum command_id. */
 enum {
+#ifdef SONDE_SERVER
+	ON_RUN = 1 << COMMAND_run,
+	ON_ACCOUNT = 1 << COMMAND_account,
+	ON_KEY = 1 << COMMAND_key,
+	ON_ACTIVATION = 1 << COMMAND_activation,
+	ON_KEYS = ON_KEY | ON_ACTIVATION,
+	ON_ADMIN = ON_ACCOUNT | 1 << COMMAND_organisation | ON_KEYS,
+	ON_STATE =
+	        ON_RUN | ON_ADMIN | 1 << COMMAND_init | 1 << COMMAND_backup | 1 << COMMAND_restore,
+#else
 	ON_FINDINGS = 1 << COMMAND_scan,
 	ON_SCAN = 1 << COMMAND_scan | 1 << COMMAND_inventory,
 	ON_DB = 1 << COMMAND_db,
 	ON_VERSION = 1 << COMMAND_version,
+#endif
 	ON_HELP = 1 << COMMAND_help,
 	ON_ALL = (1 << COMMAND_COUNT) - 1,
 };
@@ -30,7 +42,7 @@ enum {
 /** The settings, in the order of settings.def. */
 enum setting_id {
 #define SETTING(id, key, letter, kind, argument, range, standard, commands, sentence) SET_##id,
-#include "cmd/settings.def"
+#include SETTINGS_DEF
 #undef SETTING
 	SET_COUNT
 };
@@ -103,8 +115,8 @@ uint64_t settings_number(const struct settings *settings, enum setting_id id);
 /** "dir/name". Lives in the settings. */
 const char *settings_path(struct settings *settings, const char *dir, const char *name);
 
-/** The data folder: --data, else /var/lib/sonde for root, $XDG_DATA_HOME/sonde or
- * ~/.local/share/sonde. Lives in the settings. */
+/** The data folder: --data, else program.data_dir for root, else program.data_name in
+ * $XDG_DATA_HOME or ~/.local/share. Lives in the settings. */
 const char *settings_data_dir(struct settings *settings);
 
 /** The database folder: --db, else "db" in the data folder. Lives in the settings. */

@@ -28,8 +28,8 @@ static void put_line(const char *text)
 int say_error(const char *what, const struct err *err)
 {
 	char text[1024];
-	(void)snprintf(
-	        text, sizeof(text), "sonde: %s%s%s", what ? what : "", what ? ": " : "", err->text);
+	(void)snprintf(text, sizeof(text), "%s: %s%s%s", program.name, what ? what : "",
+	        what ? ": " : "", err->text);
 	put_line(text);
 	return err->code == -EINVAL ? EXIT_USAGE : EXIT_BROKEN;
 }
@@ -69,14 +69,15 @@ void say_always(const char *fmt, ...)
 
 int say_usage(const struct invocation *call, const char *fmt, ...)
 {
-	char text[1024] = "sonde: ";
+	char text[1024];
 	va_list ap;
+	size_t n = (size_t)snprintf(text, sizeof(text), "%s: ", program.name);
 	va_start(ap, fmt);
-	(void)vsnprintf(text + 7, sizeof(text) - 7, fmt, ap);
+	(void)vsnprintf(text + n, sizeof(text) - n, fmt, ap);
 	va_end(ap);
 	put_line(text);
-	(void)fprintf(stderr, "usage: sonde %s [FLAGS] %s\n", command_rows[call->id].word,
-	        command_rows[call->id].arguments);
+	(void)fprintf(stderr, "usage: %s %s [FLAGS] %s\n", program.name,
+	        command_rows[call->id].word, command_rows[call->id].arguments);
 	return EXIT_USAGE;
 }
 
@@ -119,75 +120,4 @@ void end_progress(const struct invocation *call)
 {
 	if (shows_progress(call))
 		(void)fputs("\r\033[K", stderr);
-}
-
-unsigned terminal_width(void)
-{
-	struct winsize size = { .ws_col = 0 };
-	if (!isatty(STDOUT_FILENO))
-		return 0;
-	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
-bool wants_colour(const struct settings *settings)
-{
-	str when = str_from_c(settings_text(settings, SET_COLOR));
-	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-	if (settings_is_on(settings, SET_NO_COLOR) || str_eq(when, STR("never")))
-		return false;
-	if (str_eq(when, STR("always")))
-		return true;
-	return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
-}
-
-static int write_all(int fd, const char *name, str text, struct err *err)
-{
-	while (text.n > 0) {
-		ssize_t n = write(fd, text.p, text.n);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_set(
-			        err, -errno, "cannot write to %s: %s", name, strerror(errno));
-		text = str_skip(text, (size_t)n);
-	}
-	return 0;
-}
-
-/* A device or a pipe is written to; only a file is replaced. */
-static bool is_special(const char *path)
-{
-	struct stat st;
-	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
-}
-
-static int write_special(const char *path, str text, struct err *err)
-{
-	autoclose int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return err_set(err, -errno, "%s: cannot open: %s", path, strerror(errno));
-	return write_all(fd, path, text, err);
-}
-
-int write_output(const struct settings *settings, str text, struct err *err)
-{
-	const char *path = settings_text(settings, SET_OUTPUT);
-	if (strcmp(path, "-") == 0)
-		return write_all(STDOUT_FILENO, "standard output", text, err);
-	if (is_special(path))
-		return write_special(path, text, err);
-	/* A link stays: what it means is replaced. */
-	autofree char *real = realpath(path, NULL);
-	if (real)
-		path = real;
-	str dir, name;
-	if (!str_split_last(str_from_c(path), '/', &dir, &name))
-		return fs_replace(AT_FDCWD, path, text, 0, err);
-	autobuf folder = BUF(4096);
-	buf_add(&folder, dir.n > 0 ? dir : STR("/"));
-	buf_add_byte(&folder, '\0');
-	if (buf_failed(&folder) || name.n == 0)
-		return err_set(err, -EINVAL, "%s: not a file name", path);
-	autoclose int fd = fs_open_dir(folder.p, false, err);
-	return fd < 0 ? fd : fs_replace(fd, name.p, text, 0, err);
 }

@@ -68,7 +68,7 @@ enum conn_state {
 struct conn {
 	struct io *io;
 	int fd;
-	SSL *tls; /* NULL: plain */
+	struct tls_link *tls; /* NULL: plain */
 	enum conn_state state;
 	bool can_read, can_write; /* as far as epoll and the last call said */
 	bool is_half_closed;      /* the client has ended its side */
@@ -146,7 +146,7 @@ struct counters {
 struct http {
 	struct http_config config; /* limits filled in */
 	struct head_limits head_limits;
-	SSL_CTX *tls; /* NULL: plain */
+	struct tls *tls; /* NULL: plain */
 	int listen_fd, stop_fd;
 	unsigned port;
 	unsigned n_io;

@@ -5,11 +5,16 @@
  * TLS of a server on non-blocking sockets. The only file that knows OpenSSL.
  */
 
-#include <openssl/types.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/err.h"
-#include "base/str.h"
+
+/** What all connections share. */
+struct tls;
+
+/** One connection. */
+struct tls_link;
 
 /**
  * Read certificate and key and prepare for connections: TLS 1.3 and 1.2, http/1.1, session tickets.
@@ -18,10 +23,10 @@
  * Out:     ret        release with tls_close()
  * Returns: 0; -ERR_FORMAT; -ENOMEM
  */
-int tls_open(const char *cert, const char *key, SSL_CTX **ret, struct err *err);
+int tls_open(const char *cert, const char *key, struct tls **ret, struct err *err);
 
 /** Release. NULL is a no-op. */
-void tls_close(SSL_CTX *tls);
+void tls_close(struct tls *tls);
 
 /**
  * Begin with a connection.
@@ -29,26 +34,32 @@ void tls_close(SSL_CTX *tls);
  * In:      fd  non-blocking; stays the caller's
  * Returns: release with tls_end(); NULL when memory is out
  */
-SSL *tls_begin(SSL_CTX *tls, int fd);
+struct tls_link *tls_begin(struct tls *tls, int fd);
 
 /** Release a connection's state. NULL is a no-op. */
-void tls_end(SSL *link);
+void tls_end(struct tls_link *link);
 
 /** Go on with the handshake. Returns: 0 when it is done; -EAGAIN; -EPROTO and other -errno. */
-int tls_handshake(SSL *link);
+int tls_handshake(struct tls_link *link);
 
 /** Did the client resume a session? */
-bool tls_is_resumed(const SSL *link);
+bool tls_is_resumed(const struct tls_link *link);
+
+/**
+ * Has everything been read that had arrived? Then the next byte is a new event on the socket.
+ * True only if it is certain.
+ */
+bool tls_is_drained(const struct tls_link *link);
 
 /** Read, as recv(). Returns: bytes; 0 at the end; -EAGAIN; -EPROTO and other -errno */
-ssize_t tls_read(SSL *link, char *p, size_t n);
+ssize_t tls_read(struct tls_link *link, char *p, size_t n);
 
 /**
  * Write, as send(). After -EAGAIN the same bytes come again, though maybe from elsewhere.
  *
  * Returns: bytes, at least 1; -EAGAIN; -EPROTO and other -errno
  */
-ssize_t tls_write(SSL *link, const char *p, size_t n);
+ssize_t tls_write(struct tls_link *link, const char *p, size_t n);
 
 /** Tell the client that nothing will follow, if that is possible without waiting. */
-void tls_finish(SSL *link);
+void tls_finish(struct tls_link *link);

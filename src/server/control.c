@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/control.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/cleanup.h"
@@ -262,6 +263,53 @@ static int revoke_key(const struct control_call *call)
 	return key_revoke(call->server, value_get_str(call->in, STR("id")), call->err);
 }
 
+/* ---- activations ---- */
+
+/* What CreateActivation does, as if the account's administrator had asked. */
+static int add_activation(const struct control_call *call)
+{
+	const struct operation *row =
+	        operation_row(call->server, operation_find(STR("ssm"), STR("CreateActivation")));
+	struct account account;
+	struct value in;
+	str limit, expires;
+	int r = find_account(call, STR("account"), &account);
+	if (r < 0)
+		return r;
+	if (!row)
+		return err_set(call->err, -ERR_UNSUPPORTED, "this server takes no activations");
+	int64_t hours = value_get_i64(call->in, STR("hours"), 24);
+	if (arena_printf(call->arena, &limit, "%" PRId64,
+	            value_get_i64(call->in, STR("limit"), 1)) < 0 ||
+	        arena_printf(call->arena, &expires, "%" PRId64, call->now_at + hours * 3600) < 0)
+		return no_memory(call);
+	struct value_member members[] = {
+		{ STR("IamRole"), value_of_str(STR("SondeHost")) },
+		{ STR("RegistrationLimit"), value_of_number(limit) },
+		{ STR("ExpirationDate"), value_of_number(expires) },
+	};
+	if (value_of_members(call->arena, members, 3, &in) < 0)
+		return no_memory(call);
+	struct request request = { .server = call->server,
+		.operation = row,
+		.caller = { .role = ROLE_ADMIN,
+		        .account = account.number,
+		        .key_id = STR("sonde-server"),
+		        .arn = STR("sonde-server") },
+		.in = &in,
+		.arena = call->arena,
+		.region = STR("us-east-1"),
+		.now_at = call->now_at,
+		.now_ms = call->now_at * 1000,
+		.peer = STR("-") };
+	struct response response = { .arena = call->arena, .json = *call->out };
+	r = uuid_make(request.id) < 0 ? -EIO : row->handle(&request, &response);
+	*call->out = response.json;
+	return response.is_failed ? err_set(call->err, -EINVAL, STR_FMT, STR_ARG(response.message))
+	       : r < 0            ? err_set(call->err, r, "the activation could not be made")
+	                          : 0;
+}
+
 /* ---- backup ---- */
 
 static int backup(const struct control_call *call)
@@ -280,6 +328,7 @@ static const struct {
 } things[] = {
 	{ "account add", account_add },
 	{ "account list", account_list_all },
+	{ "activation add", add_activation },
 	{ "backup", backup },
 	{ "key add", add_key },
 	{ "key list", list_keys },

@@ -82,6 +82,9 @@ void operations_free(struct server *server);
 const struct operation *operation_row(
         const struct server *server, const struct operation_shape *shape);
 
+/** What operations.def says of an operation, without a server. False when it is not implemented. */
+bool operation_describe(const struct operation_shape *shape, struct operation *ret);
+
 /** May a caller call it? Accounts and hosts that the request names are another question. */
 bool may_call(enum may may, const struct caller *caller);
 

@@ -74,6 +74,21 @@ const struct operation *operation_row(
 	return shape ? server->inside->operations[shape - operation_all(&n)] : NULL;
 }
 
+bool operation_describe(const struct operation_shape *shape, struct operation *ret)
+{
+	for (size_t i = 0; i < N_ROWS; i++) {
+		if (strcmp(rows[i].service, shape->service) != 0 ||
+		        strcmp(rows[i].name, shape->name) != 0)
+			continue;
+		*ret = (struct operation){ .shape = shape,
+			.may = rows[i].may,
+			.handle = rows[i].handle,
+			.text = rows[i].text };
+		return true;
+	}
+	return false;
+}
+
 bool may_call(enum may may, const struct caller *caller)
 {
 	enum role role = caller->role;

@@ -8,6 +8,7 @@
  *   EC2 scanning off  hosts are disabled; parameter and associations are gone
  */
 #include "base/cleanup.h"
+#include "server/association.h"
 #include "server/inside.h"
 
 /* Hosts that are looked at under one hold of the fleet's lock. */
@@ -161,6 +162,9 @@ int account_reconcile(struct server *server, int64_t number, int64_t now_at, str
 		r = reconcile_hosts(server, &account, now_at, err);
 	if (r >= 0)
 		r = reconcile_parameter(server, number, now_at, &arena, err);
+	if (r >= 0)
+		r = account.is_ec2_enabled ? association_ensure_builtin(server, number, now_at, err)
+		                           : association_remove_builtin(server, number, err);
 	arena_fini(&arena);
 	return r;
 }

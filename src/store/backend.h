@@ -103,7 +103,8 @@ struct store_backend {
 	int (*apply)(void *db, struct store_batch *first, uint64_t *ret_sync_us, struct err *err);
 
 	/**
-	 * Do what the log needs. Called after groups of batches, and now and then when idle.
+	 * Do what the log needs. Called after groups of batches, and now and then when idle, on a
+	 * thread of its own: the next group need not wait.
 	 *
 	 * Returns: 1 when something was done; 0; a failure, after which it is called again later
 	 */

@@ -12,8 +12,6 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 
-#define BUSY_MS 5000
-
 /* ---- what every connection needs ---- */
 
 int sqlite_failure(sqlite3 *sql, const char *path, struct err *err)
@@ -99,7 +97,7 @@ int sqlite_connect(const char *path, int flags, sqlite3 **ret, struct err *err)
 	int r = code == SQLITE_OK ? 0 : sqlite_failure(sql, path, err);
 	if (r == 0) {
 		(void)sqlite3_extended_result_codes(sql, 1);
-		(void)sqlite3_busy_timeout(sql, BUSY_MS);
+		(void)sqlite3_busy_timeout(sql, SQLITE_BUSY_MS);
 		(void)sqlite3_db_config(sql, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 		(void)sqlite3_db_config(sql, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 		(void)sqlite3_db_config(sql, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
@@ -238,7 +236,7 @@ static int on_log(void *ctx, sqlite3 *sql, const char *name, int pages)
 	struct sqlite_db *db = ctx;
 	(void)sql;
 	(void)name;
-	db->log_pages = pages;
+	atomic_store(&db->log_pages, pages);
 	return SQLITE_OK;
 }
 
@@ -270,9 +268,14 @@ static int open_writer(struct sqlite_db *db, unsigned flags, struct err *err)
 		        (flags & STORE_CREATE) != 0, err);
 	if (r == 0)
 		r = sqlite_writer_init(db, err);
-	if (r == 0)
-		(void)sqlite3_wal_hook(db->sql, on_log, db);
-	return r;
+	if (r < 0)
+		return r;
+	(void)sqlite3_wal_hook(db->sql, on_log, db);
+	db->care_at = SQLITE_LOG_PAGES;
+	r = sqlite_connect(db->path, SQLITE_OPEN_READWRITE, &db->carer, err);
+	return r < 0 ? r
+	             : sqlite_run(db->carer, db->path,
+	                       "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0", err);
 }
 
 static void sqlite_close(void *ctx)
@@ -280,6 +283,7 @@ static void sqlite_close(void *ctx)
 	struct sqlite_db *db = ctx;
 	for (size_t i = 0; i < SQLITE_READERS; i++)
 		sqlite_disconnect(db->readers[i].sql);
+	sqlite_disconnect(db->carer);
 	sqlite_disconnect(db->sql);
 	if (db->lock_fd >= 0)
 		(void)close(db->lock_fd);

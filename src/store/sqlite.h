@@ -4,12 +4,14 @@
 /**
  * sqlite: what the files of the SQLite backend share. SQLite is called in sqlite*.c only.
  *
- * One connection writes; it is used by whoever holds the gate. A few connections read. SQLite's own
+ * One connection writes; it is used by whoever holds the gate. A few connections read, and one
+ * works the log into the file. SQLite's own
  * locks between them are those of its write-ahead log: readers hinder no writer and wait for none.
  */
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -19,6 +21,8 @@
 #define SQLITE_READERS 4
 /** How long a reading statement may take: one that is older would keep the log from shrinking. */
 #define SQLITE_READ_MS 2000
+/** How long a connection waits for another's lock. */
+#define SQLITE_BUSY_MS 5000
 /** Pages of the log from which it is worked into the file, and from which it is cut. */
 #define SQLITE_LOG_PAGES 4000
 #define SQLITE_LOG_CUT_PAGES 16000
@@ -58,10 +62,14 @@ struct sqlite_db {
 	char *folder, *path;
 	int folder_fd, lock_fd;
 
-	struct sqlite_gate gate; /* sql, stmts, log_pages */
+	struct sqlite_gate gate; /* sql, stmts */
 	sqlite3 *sql;
 	sqlite3_stmt *stmts[TABLES][WRITINGS];
-	int log_pages; /* in the log after the last commit */
+	atomic_int log_pages; /* in the log after the last commit */
+
+	/* The thread's that calls care. */
+	sqlite3 *carer;
+	int care_at, care_seen; /* pages: when the log is worked next, and how long it was */
 
 	pthread_mutex_t readers_lock; /* busy of each; the rest is the holder's */
 	pthread_cond_t reader_free;

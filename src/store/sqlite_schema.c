@@ -15,7 +15,7 @@
 #include "store/sqlite.h"
 
 static const struct migration rows[] = {
-#include "migrations.inc"
+#include "store/migrations.inc"
 };
 
 size_t sqlite_migrations(const struct migration **ret)

@@ -4,6 +4,9 @@
 #include "store/bounds.h"
 #include "store/sqlite.h"
 
+/* How long the writer pauses at most for readers that keep the log from being cut. */
+#define CUT_WAIT_MS 50
+
 /* clang-format off */
 #define TEXTS(table) { \
 	[WRITE_PUT] = "INSERT INTO " table " (kind, account, bucket, key, value, sum)" \
@@ -152,27 +155,38 @@ int sqlite_apply(void *ctx, struct store_batch *first, uint64_t *ret_sync_us, st
 	return r;
 }
 
+/* The log is cut when all of it is in the file and nobody reads from it: for that the writer has to
+ * pause. Returns: SQLite's code */
+static int cut_log(struct sqlite_db *db)
+{
+	sqlite_enter(db);
+	(void)sqlite3_busy_timeout(db->sql, CUT_WAIT_MS);
+	int code = sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	(void)sqlite3_busy_timeout(db->sql, SQLITE_BUSY_MS);
+	if (code == SQLITE_OK)
+		atomic_store(&db->log_pages, 0);
+	sqlite_leave(db);
+	return code;
+}
+
 /*
- * Work the log into the file, which never waits for a reader; and cut it when it has become long or
- * nothing else is to do, which waits for readers for a moment only.
+ * Work the log into the file, through a connection that hinders no writer and waits for no reader;
+ * and cut it when it has become long or nothing else is to do. What cannot be done now is tried
+ * again when the log has grown by as much, not after every commit.
  */
 int sqlite_care(void *ctx, bool is_idle)
 {
 	struct sqlite_db *db = ctx;
-	int pages = 0, worked = 0, code = SQLITE_OK;
-	sqlite_enter(db);
-	bool cut = db->log_pages >= SQLITE_LOG_CUT_PAGES || (is_idle && db->log_pages > 0);
-	if (!cut && db->log_pages < SQLITE_LOG_PAGES) {
-		sqlite_leave(db);
+	int pages = atomic_load(&db->log_pages);
+	if (pages < db->care_seen)
+		db->care_at = SQLITE_LOG_PAGES; /* it has begun at its front again */
+	db->care_seen = pages;
+	if (pages < db->care_at && !(is_idle && pages > 0))
 		return 0;
-	}
-	(void)sqlite3_busy_timeout(db->sql, 50);
-	code = sqlite3_wal_checkpoint_v2(db->sql, NULL,
-	        cut ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, &pages, &worked);
-	(void)sqlite3_busy_timeout(db->sql, 5000);
-	if (code == SQLITE_OK && worked >= pages)
-		db->log_pages = 0; /* the next commit begins at its front, and tells how long it is
-		                    */
-	sqlite_leave(db);
+	db->care_at = pages + SQLITE_LOG_PAGES;
+	int code =
+	        sqlite3_wal_checkpoint_v2(db->carer, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	if (code == SQLITE_OK && (is_idle || pages >= SQLITE_LOG_CUT_PAGES))
+		code = cut_log(db);
 	return code == SQLITE_OK ? 1 : (code & 0xff) == SQLITE_BUSY ? 0 : -EIO;
 }

@@ -62,7 +62,7 @@ enum store_open_flag {
 
 /**
  * Open a store and keep it for this process: lock it, look for damage, bring its schema up to date
- * (a copy of the file as it was is kept beside it), and start its writing thread.
+ * (a copy of the file as it was is kept beside it), and start its threads.
  *
  * In:      folder  of the store; holds "sonde.sqlite", its log and a lock file. Made with mode 0700
  *          flags   of enum store_open_flag

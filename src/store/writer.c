@@ -24,15 +24,17 @@
 struct writer {
 	const struct store_backend *backend;
 	void *db;
-	pthread_t thread;
+	pthread_t thread, carer;
 
-	pthread_mutex_t lock; /* all below */
-	pthread_cond_t work;  /* the queue has grown, or closing */
-	pthread_cond_t room;  /* the queue has shrunk */
+	pthread_mutex_t lock;   /* all below */
+	pthread_cond_t work;    /* the queue has grown, or closing */
+	pthread_cond_t room;    /* the queue has shrunk */
+	pthread_cond_t written; /* has_written, or closing */
+	bool has_written;       /* since the carer looked */
 	struct store_batch *first, *last;
 	size_t n_waiting, bytes_waiting;
 	size_t gather; /* the thread waits until so many wait */
-	bool closing;
+	bool closing;  /* no batch comes any more */
 	struct store_stats stats;
 };
 
@@ -49,9 +51,8 @@ static struct timespec later(uint64_t us)
 /* ---- the thread ---- */
 
 /* Under the lock. Wait until there is a group to write; false when there will never be. */
-static bool await_work(struct writer *writer, size_t n_last, bool *ret_is_idle)
+static bool await_work(struct writer *writer, size_t n_last)
 {
-	*ret_is_idle = false;
 	if (n_last > 1 && !writer->closing) {
 		struct timespec until = later(GATHER_MAX_US);
 		writer->gather = n_last;
@@ -61,13 +62,8 @@ static bool await_work(struct writer *writer, size_t n_last, bool *ret_is_idle)
 		}
 	}
 	writer->gather = 1;
-	struct timespec until = later((uint64_t)IDLE_CARE_S * 1000000);
-	while (writer->n_waiting == 0 && !writer->closing) {
-		if (pthread_cond_timedwait(&writer->work, &writer->lock, &until) != 0) {
-			*ret_is_idle = true;
-			return true;
-		}
-	}
+	while (writer->n_waiting == 0 && !writer->closing)
+		(void)pthread_cond_wait(&writer->work, &writer->lock);
 	return writer->n_waiting > 0;
 }
 
@@ -173,32 +169,41 @@ static void write_group(struct writer *writer, struct store_batch *first)
 	}
 }
 
-static void care(struct writer *writer, bool is_idle)
-{
-	int r = writer->backend->care(writer->db, is_idle);
-	if (r == 0)
-		return;
-	(void)pthread_mutex_lock(&writer->lock);
-	if (r > 0)
-		writer->stats.checkpoints++;
-	else
-		writer->stats.checkpoints_failed++;
-	(void)pthread_mutex_unlock(&writer->lock);
-}
-
-static void *run(void *arg)
+static void *write_all(void *arg)
 {
 	struct writer *writer = arg;
 	size_t n = 0;
-	bool is_idle;
 	(void)pthread_mutex_lock(&writer->lock);
-	while (await_work(writer, n, &is_idle)) {
+	while (await_work(writer, n)) {
 		struct store_batch *group = take_group(writer, &n);
 		(void)pthread_mutex_unlock(&writer->lock);
-		if (group)
-			write_group(writer, group);
-		care(writer, is_idle);
+		write_group(writer, group);
 		(void)pthread_mutex_lock(&writer->lock);
+		writer->has_written = true;
+		(void)pthread_cond_signal(&writer->written);
+	}
+	(void)pthread_mutex_unlock(&writer->lock);
+	return NULL;
+}
+
+/* The second thread: what the log needs, beside the writing. */
+static void *care(void *arg)
+{
+	struct writer *writer = arg;
+	(void)pthread_mutex_lock(&writer->lock);
+	while (!writer->closing) {
+		struct timespec until = later((uint64_t)IDLE_CARE_S * 1000000);
+		bool is_idle = false;
+		while (!writer->has_written && !writer->closing && !is_idle)
+			is_idle = pthread_cond_timedwait(&writer->written, &writer->lock, &until) !=
+			          0;
+		is_idle = !writer->has_written;
+		writer->has_written = false;
+		(void)pthread_mutex_unlock(&writer->lock);
+		int r = writer->backend->care(writer->db, is_idle);
+		(void)pthread_mutex_lock(&writer->lock);
+		writer->stats.checkpoints += r > 0;
+		writer->stats.checkpoints_failed += r < 0;
 	}
 	(void)pthread_mutex_unlock(&writer->lock);
 	return NULL;
@@ -256,12 +261,45 @@ static int init_cond(pthread_cond_t *cond)
 	return r;
 }
 
-static void release(struct writer *writer)
+/* The lock and its conditions; all or none. */
+static int init_locks(struct writer *writer)
 {
+	pthread_cond_t *const conds[] = { &writer->work, &writer->room, &writer->written };
+	size_t n = 0;
+	int r = pthread_mutex_init(&writer->lock, NULL);
+	if (r != 0)
+		return r;
+	while (r == 0 && n < 3) {
+		r = init_cond(conds[n]);
+		n += r == 0;
+	}
+	if (r == 0)
+		return 0;
+	while (n > 0)
+		(void)pthread_cond_destroy(conds[--n]);
+	(void)pthread_mutex_destroy(&writer->lock);
+	return r;
+}
+
+static void fini_locks(struct writer *writer)
+{
+	(void)pthread_cond_destroy(&writer->written);
 	(void)pthread_cond_destroy(&writer->room);
 	(void)pthread_cond_destroy(&writer->work);
 	(void)pthread_mutex_destroy(&writer->lock);
-	free(writer);
+}
+
+/* Let the threads that run finish what waits, and wait for them. */
+static void join(struct writer *writer, bool has_carer)
+{
+	(void)pthread_mutex_lock(&writer->lock);
+	writer->closing = true;
+	(void)pthread_cond_signal(&writer->work);
+	(void)pthread_cond_signal(&writer->written);
+	(void)pthread_mutex_unlock(&writer->lock);
+	(void)pthread_join(writer->thread, NULL);
+	if (has_carer)
+		(void)pthread_join(writer->carer, NULL);
 }
 
 int writer_new(const struct store_backend *backend, void *db, struct writer **ret, struct err *err)
@@ -272,22 +310,17 @@ int writer_new(const struct store_backend *backend, void *db, struct writer **re
 	writer->backend = backend;
 	writer->db = db;
 	writer->gather = 1;
-	int r = pthread_mutex_init(&writer->lock, NULL);
+	int r = init_locks(writer);
 	if (r != 0)
 		return err_set(err, -r, "cannot start the store's writer: %s", strerror(r));
-	r = init_cond(&writer->work);
+	r = pthread_create(&writer->thread, NULL, write_all, writer);
 	if (r == 0) {
-		r = init_cond(&writer->room);
+		r = pthread_create(&writer->carer, NULL, care, writer);
 		if (r != 0)
-			(void)pthread_cond_destroy(&writer->work);
+			join(writer, false);
 	}
 	if (r != 0) {
-		(void)pthread_mutex_destroy(&writer->lock);
-		return err_set(err, -r, "cannot start the store's writer: %s", strerror(r));
-	}
-	r = pthread_create(&writer->thread, NULL, run, writer);
-	if (r != 0) {
-		release(TAKE(writer));
+		fini_locks(writer);
 		return err_set(err, -r, "cannot start the store's writer: %s", strerror(r));
 	}
 	*ret = TAKE(writer);
@@ -298,10 +331,7 @@ void writer_free(struct writer *writer)
 {
 	if (!writer)
 		return;
-	(void)pthread_mutex_lock(&writer->lock);
-	writer->closing = true;
-	(void)pthread_cond_signal(&writer->work);
-	(void)pthread_mutex_unlock(&writer->lock);
-	(void)pthread_join(writer->thread, NULL);
-	release(writer);
+	join(writer, true);
+	fini_locks(writer);
+	free(writer);
 }

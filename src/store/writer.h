@@ -4,7 +4,8 @@
 /**
  * writer: the one thread that writes. Batches wait in a queue; the thread takes what waits, to a
  * bound, as one group, and commits it. While it is syncing, the next group gathers: under load the
- * groups grow by themselves, and a batch that is alone waits for nobody.
+ * groups grow by themselves, and a batch that is alone waits for nobody. A second thread gives the
+ * backend its turns to tidy up.
  */
 
 #include "store/backend.h"

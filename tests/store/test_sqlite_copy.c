@@ -107,7 +107,7 @@ struct busy {
 	struct store *store;
 	atomic_uint n;
 	atomic_bool is_over;
-	int r;
+	atomic_int r;
 };
 
 static void *write_on(void *arg)
