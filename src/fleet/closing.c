@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The sorted view of an account's closed findings is made when someone looks: changes only say that
- * it is stale. Who looks holds the fleet's lock for reading, so that no change comes in between, and
- * the first who looks after a change brings the view up to date, so that nobody else can be reading
- * the old one: whoever read it has let go of the fleet's lock since.
+ * it is stale. Who looks holds the fleet's lock for reading, so that no change comes in between,
+ * and the first who looks after a change brings the view up to date, so that nobody else can be
+ * reading the old one: whoever read it has let go of the fleet's lock since.
  */
 #include "fleet/closing.h"
 
@@ -36,8 +36,8 @@ static void write_double(double v, struct buf *out)
 void closing_write(const struct closing_draft *draft, struct buf *out)
 {
 	const struct issue *issue = draft->issue;
-	const str texts[] = { issue->text, issue->source, issue->source_url,
-		issue->vendor_severity, issue->record_source, issue->record_id };
+	const str texts[] = { issue->text, issue->source, issue->source_url, issue->vendor_severity,
+		issue->record_source, issue->record_id };
 
 	buf_add_u32(out, issue->vuln);
 	buf_add_byte(out, (char)issue->severity);
@@ -76,8 +76,8 @@ static double read_double(struct cursor *cursor)
 	return v;
 }
 
-static void read_packages(struct cursor *cursor, struct reading *reading,
-        struct closed_finding *finding)
+static void read_packages(
+        struct cursor *cursor, struct reading *reading, struct closed_finding *finding)
 {
 	size_t n = cursor_u32(cursor);
 	if (n > cursor->rest.n / 12)
@@ -98,8 +98,8 @@ static void read_packages(struct cursor *cursor, struct reading *reading,
 	}
 }
 
-static void read_hosts(struct cursor *cursor, struct reading *reading,
-        const struct closed_finding *finding)
+static void read_hosts(
+        struct cursor *cursor, struct reading *reading, const struct closed_finding *finding)
 {
 	size_t n = cursor_u32(cursor);
 	if (n > cursor->rest.n / (ID_BYTES + 24))
@@ -193,8 +193,8 @@ int closing_read(int64_t account, int64_t closed_at, uint32_t counter, str recor
 
 int64_t closing_ends_at(const struct closing_group *group)
 {
-	return group->closed_at + (group->reason == CLOSED_INELIGIBLE ? CLOSING_INELIGIBLE_S
-	                                                             : CLOSING_REMEDIATED_S);
+	return group->closed_at +
+	       (group->reason == CLOSED_INELIGIBLE ? CLOSING_INELIGIBLE_S : CLOSING_REMEDIATED_S);
 }
 
 /* ---- lists ---- */
@@ -226,8 +226,8 @@ void closed_list_fini(struct closed_list *list)
 
 void closed_list_add(struct closed_list *list, struct closing_group *group)
 {
-	list->groups = sure_grow(
-	        list->groups, list->n_groups, &list->cap_groups, sizeof(*list->groups));
+	list->groups =
+	        sure_grow(list->groups, list->n_groups, &list->cap_groups, sizeof(*list->groups));
 	list->groups[list->n_groups++] = group;
 	for (size_t i = 0; i < group->n; i++) {
 		list->fresh = sure_grow(
@@ -249,8 +249,7 @@ void closed_list_remove(struct closed_list *list, size_t i)
 {
 	struct closing_group *group = list->groups[i];
 	list->groups[i] = list->groups[--list->n_groups];
-	list->gone =
-	        sure_grow(list->gone, list->n_gone, &list->cap_gone, sizeof(*list->gone));
+	list->gone = sure_grow(list->gone, list->n_gone, &list->cap_gone, sizeof(*list->gone));
 	list->gone[list->n_gone++] = group;
 	for (size_t k = 0; k < group->n; k++)
 		group->entries[k].is_open_again = true; /* in no view any more */
@@ -296,10 +295,8 @@ static void refresh(struct closed_list *list, const struct dictionary *dictionar
 			fresh[n_fresh++] = &list->fresh[i]->finding;
 	}
 	if (n_fresh > 1)
-		qsort_r(fresh, n_fresh, sizeof(*fresh), by_order,
-		        (void *)(uintptr_t)dictionary);
-	list->view = sure_reach(
-	        list->view, n + n_fresh, &list->cap_view, sizeof(*list->view));
+		qsort_r(fresh, n_fresh, sizeof(*fresh), by_order, (void *)(uintptr_t)dictionary);
+	list->view = sure_reach(list->view, n + n_fresh, &list->cap_view, sizeof(*list->view));
 	list->n_view = n + n_fresh;
 	for (size_t at = list->n_view, k = n_fresh; k > 0;) {
 		if (n > 0 && order(list->view[n - 1], fresh[k - 1], dictionary) > 0)

@@ -66,7 +66,8 @@ struct closing_group {
  *
  * In:      record  copied
  * Out:     ret     free() releases it
- * Returns: 0; -ERR_FORMAT when it is damaged; -ERR_UNSUPPORTED when a newer program wrote it; -ENOMEM
+ * Returns: 0; -ERR_FORMAT when it is damaged; -ERR_UNSUPPORTED when a newer program wrote it;
+ * -ENOMEM
  */
 int closing_read(int64_t account, int64_t closed_at, uint32_t counter, str record,
         struct closing_group **ret, struct err *err);
@@ -104,6 +105,7 @@ void closed_list_reopen(struct closed_list *list, struct closed_entry *entry);
 /** Take out group number `i`; the last one takes its place. */
 void closed_list_remove(struct closed_list *list, size_t i);
 
-/** The closed findings, sorted by vulnerability name, host and first_observed. With the fleet's lock. */
+/** The closed findings, sorted by vulnerability name, host and first_observed. With the fleet's
+ * lock. */
 const struct closed_finding *const *closed_list_view(
         struct closed_list *list, const struct dictionary *dictionary, size_t *ret_count);

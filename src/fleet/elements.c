@@ -8,6 +8,32 @@
 /* A batch with so many records is committed before it takes more. */
 #define BATCH_FULL 3000u
 
+bool elements_is_word(str type, int which)
+{
+	return str_eq(type, STR(FLEET_OWN_TYPE)) ||
+	       (which == HOST_OS_SET ? str_eq(type, STR("AWS:Application"))
+	                             : str_eq(type, STR("Custom:InspectorThirdPartyPackage")));
+}
+
+/* Of equal ones our own upload, which knows more. */
+bool elements_is_newer(const struct host_item *a, const struct host_item *b)
+{
+	if (!b || a->captured_at != b->captured_at)
+		return !b || a->captured_at > b->captured_at;
+	return str_eq(a->type, STR(FLEET_OWN_TYPE));
+}
+
+const struct host_item *elements_word(const struct fleet_host *host, int which)
+{
+	const struct host_item *word = NULL;
+	for (size_t i = 0; i < host->n_items; i++) {
+		if (elements_is_word(host->items[i].type, which) &&
+		        elements_is_newer(&host->items[i], word))
+			word = &host->items[i];
+	}
+	return word;
+}
+
 int elements_flush(struct fleet *fleet, struct store_batch *batch, struct err *err)
 {
 	if (batch->n < BATCH_FULL)
@@ -123,8 +149,7 @@ int elements_make(struct fleet *fleet, const struct content *content, int which,
 		const struct package *pkg = &content->packages[i];
 		if (package_is_os(pkg) != (which == HOST_OS_SET))
 			continue;
-		const struct element element =
-		        element_of(pkg, elements_owner_of(&owners, pkg), os);
+		const struct element element = element_of(pkg, elements_owner_of(&owners, pkg), os);
 		int r = dictionary_element(fleet->dictionary, &element, batch, &ids[n++], err);
 		if (r == 0)
 			r = elements_flush(fleet, batch, err);

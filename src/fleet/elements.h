@@ -8,6 +8,15 @@
 #include "fleet/content.h"
 #include "fleet/inside.h"
 
+/** Is content of a type a word on one of a host's sets? */
+bool elements_is_word(str type, int which);
+
+/** Is an item the newer word of two? `b` may be NULL. */
+bool elements_is_newer(const struct host_item *a, const struct host_item *b);
+
+/** The item of a host that is the word on one of its sets: the newest; NULL when there is none. */
+const struct host_item *elements_word(const struct fleet_host *host, int which);
+
 /** The set of a host that content is the word on. */
 struct element_list {
 	element_id *ids; /* sorted, each once; arena */

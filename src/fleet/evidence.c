@@ -76,8 +76,7 @@ void evidence_refs_add(
 	at->n = (uint32_t)((int64_t)at->n + change);
 }
 
-static struct store_key key_of(
-        int64_t account, int bucket, const unsigned char *sha256)
+static struct store_key key_of(int64_t account, int bucket, const unsigned char *sha256)
 {
 	return (struct store_key){
 		.account = account,

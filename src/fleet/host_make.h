@@ -25,6 +25,10 @@ struct fleet_host *host_make(const struct fleet_host *draft);
 /** Is this 17 lower-case hexadecimal digits? */
 bool host_id_is_good(str id);
 
+/** Would the records of two states of a host be the same, but for the times of items, which
+ * KIND_SEEN has? */
+bool host_differs_in_times_only(const struct fleet_host *a, const struct fleet_host *b);
+
 /** Write when a host was seen, and the times of its items: the value of KIND_SEEN. */
 void host_write_seen(const struct fleet_host *host, int64_t seen_at, struct buf *out);
 

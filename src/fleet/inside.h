@@ -28,8 +28,8 @@
 
 /** The place of a host, by its number. */
 struct slot {
-	struct fleet_host *host; /* NULL: no longer there */
-	struct first *firsts;    /* sorted by vulnerability */
+	struct fleet_host *host;      /* NULL: no longer there */
+	struct first *firsts;         /* sorted by vulnerability */
 	struct closed_entry **closed; /* not deleted yet; sorted by vulnerability, then time */
 	size_t n_firsts, n_closed, cap_closed;
 };
@@ -71,13 +71,14 @@ struct fleet {
 	pthread_mutex_t adding;
 	const char **taken;
 	size_t n_taken, cap_taken;
-	uint64_t n_numbers; /* the greatest number of a host */
+	uint64_t n_given; /* the greatest number that was given to a host */
 
 	pthread_mutex_t db_lock; /* held while the database is asked; inside a stripe */
-	struct vulndb *db;       /* of the present generation; NULL: none. Changed with `ingest` too */
+	struct vulndb *db; /* of the present generation; NULL: none. Changed with `ingest` too */
 
 	struct places_cache *places;
 	_Atomic uint32_t n_closings; /* the last counter of a closing's key */
+	_Atomic int64_t latest_at;   /* the latest time that a change was said to happen at */
 	_Atomic bool has_journal;    /* a journal waits to be carried out */
 
 	_Atomic uint64_t n_hosts, n_closed, n_reports, n_hash_only, n_stale, n_renewals, renew_us;
@@ -94,6 +95,9 @@ struct account *fleet_account_find(const struct fleet *fleet, int64_t number);
  * and a moment of `world`. */
 struct slot *fleet_slot(const struct fleet *fleet, uint64_t number);
 
+/** The slot of a number, made when it is not there. With `world` for writing. */
+struct slot *fleet_reach(struct fleet *fleet, uint64_t number);
+
 /** Put a host in its slot, its account and the table of ids. With `world` for writing. */
 void fleet_insert(struct fleet *fleet, struct fleet_host *host);
 
@@ -102,6 +106,10 @@ void fleet_remove(struct fleet *fleet, uint64_t number);
 
 /** The number of the host with an id; 0 when there is none. With `world`. */
 uint64_t fleet_number_of(const struct fleet *fleet, str id);
+
+/** A time, not before any other that a change happened at: a clock that was set back must not make
+ * findings older. */
+int64_t fleet_time(struct fleet *fleet, int64_t now_at);
 
 /** Tell a sentence to whoever asked to be told. */
 void fleet_tell(const struct fleet *fleet, const char *fmt, ...) PRINTF_LIKE(2, 3);

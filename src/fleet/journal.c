@@ -111,8 +111,8 @@ static int clear(struct store *store, struct err *err)
 		cleanup(store_batch_fini) struct store_batch batch;
 		store_batch_init(&batch, 0);
 		store_batch_delete(&batch, mark_key());
-		store_batch_delete_range(&batch, key_at(0, 0, KIND_JOURNAL, &none),
-		        (str){ "", 0 }, STORE_DELETE_MAX);
+		store_batch_delete_range(&batch, key_at(0, 0, KIND_JOURNAL, &none), (str){ "", 0 },
+		        STORE_DELETE_MAX);
 		int r = store_commit(store, &batch, err);
 		if (r < 0)
 			return r;
@@ -127,8 +127,8 @@ static int write_down(struct journal *journal, struct store *store, struct err *
 		cleanup(store_batch_fini) struct store_batch batch;
 		const struct key key = key_u32((uint32_t)i + 1);
 		store_batch_init(&batch, 0);
-		store_batch_put(&batch, key_at(0, 0, KIND_JOURNAL, &key),
-		        buf_str(&journal->parts[i]));
+		store_batch_put(
+		        &batch, key_at(0, 0, KIND_JOURNAL, &key), buf_str(&journal->parts[i]));
 		int r = store_commit(store, &batch, err);
 		if (r < 0)
 			return r;
@@ -141,8 +141,7 @@ static int write_down(struct journal *journal, struct store *store, struct err *
 	return store_commit(store, &batch, err);
 }
 
-int journal_commit(
-        struct journal *journal, struct store *store, bool *ret_waits, struct err *err)
+int journal_commit(struct journal *journal, struct store *store, bool *ret_waits, struct err *err)
 {
 	*ret_waits = false;
 	if (journal->failed)

@@ -31,12 +31,11 @@ void journal_delete(struct journal *journal, struct store_key key);
 /**
  * Make the change durable. Nothing else may write what it writes meanwhile.
  *
- * Out:     ret_waits  it is durable, but not carried out yet: journal_finish() has to be called, with
- *                     success, before anything else is written
- * Returns: 0; else nothing of it is: -ENOMEM; what the store says
+ * Out:     ret_waits  it is durable, but not carried out yet: journal_finish() has to be called,
+ * with success, before anything else is written Returns: 0; else nothing of it is: -ENOMEM; what
+ * the store says
  */
-int journal_commit(
-        struct journal *journal, struct store *store, bool *ret_waits, struct err *err);
+int journal_commit(struct journal *journal, struct store *store, bool *ret_waits, struct err *err);
 
 /** Carry out what a journal in the store says, if there is a valid one, and remove it. Returns: 0;
  * -ERR_FORMAT when it is damaged; what the store says */

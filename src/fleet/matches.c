@@ -44,8 +44,8 @@ int matches_journal(struct journal *journal, element_id element, const struct ma
 	return 0;
 }
 
-int matches_read(str record, struct arena *arena, struct known_match **ret, size_t *ret_n,
-        struct err *err)
+int matches_read(
+        str record, struct arena *arena, struct known_match **ret, size_t *ret_n, struct err *err)
 {
 	struct cursor cursor = CURSOR(record);
 	size_t n = cursor_u32(&cursor);

@@ -28,5 +28,5 @@ int matches_journal(struct journal *journal, element_id element, const struct ma
  * Out:     ret  arena; sorted by vulnerability
  * Returns: 0; -ERR_FORMAT; -ERR_LIMIT
  */
-int matches_read(str record, struct arena *arena, struct known_match **ret, size_t *ret_n,
-        struct err *err);
+int matches_read(
+        str record, struct arena *arena, struct known_match **ret, size_t *ret_n, struct err *err);

@@ -22,8 +22,8 @@ bool type_has_packages(str type)
 	       str_eq(type, STR(TYPE_THIRD_PARTY));
 }
 
-int plan_begin(struct fleet *fleet, uint64_t number, int64_t now_at, struct plan *ret,
-        struct err *err)
+int plan_begin(
+        struct fleet *fleet, uint64_t number, int64_t now_at, struct plan *ret, struct err *err)
 {
 	int r = fleet_begin(fleet, err);
 	if (r < 0)
@@ -64,6 +64,7 @@ int plan_begin(struct fleet *fleet, uint64_t number, int64_t now_at, struct plan
 
 void plan_end(struct plan *plan)
 {
+	dictionary_committed(plan->fleet->dictionary, &plan->batch, false);
 	host_free(plan->made);
 	free(plan->group);
 	buf_fini(&plan->closing);
@@ -176,8 +177,8 @@ static int read_item(struct plan *plan, struct planned_item *item, struct err *e
 			return r;
 	}
 	host_os(&plan->draft, &os);
-	int r = content_read(item->item.type, content, &os, &plan->arena, &plan->ledger,
-	        &item->read, err);
+	int r = content_read(
+	        item->item.type, content, &os, &plan->arena, &plan->ledger, &item->read, err);
 	item->is_read = r == 0;
 	return r;
 }
@@ -205,38 +206,13 @@ static int take_contents(struct plan *plan, struct err *err)
 	return r;
 }
 
-static bool is_word(str type, int which)
-{
-	return str_eq(type, STR(FLEET_OWN_TYPE)) ||
-	       (which == HOST_OS_SET ? str_eq(type, STR(TYPE_APPLICATION))
-	                             : str_eq(type, STR(TYPE_THIRD_PARTY)));
-}
-
-/* Is an item newer than another? Of equal ones our own upload, which knows more. */
-static bool is_newer(const struct host_item *a, const struct host_item *b)
-{
-	if (!b || a->captured_at != b->captured_at)
-		return !b || a->captured_at > b->captured_at;
-	return str_eq(a->type, STR(FLEET_OWN_TYPE));
-}
-
-static const struct host_item *old_word(const struct fleet_host *host, int which)
-{
-	const struct host_item *word = NULL;
-	for (size_t i = 0; i < host->n_items; i++) {
-		if (is_word(host->items[i].type, which) && is_newer(&host->items[i], word))
-			word = &host->items[i];
-	}
-	return word;
-}
-
 static struct planned_item *new_word(struct plan *plan, int which)
 {
 	struct planned_item *word = NULL;
 	for (size_t i = 0; i < plan->n_items; i++) {
 		struct planned_item *item = &plan->items[i];
-		if (is_word(item->item.type, which) &&
-		        is_newer(&item->item, word ? &word->item : NULL))
+		if (elements_is_word(item->item.type, which) &&
+		        elements_is_newer(&item->item, word ? &word->item : NULL))
 			word = item;
 	}
 	return word;
@@ -263,7 +239,7 @@ static int make_list(struct plan *plan, int which, struct err *err)
 	struct planned_item *word = new_word(plan, which);
 	host_os(plan->old, &old_os);
 	host_os(&plan->draft, &os);
-	if (is_same_word(old_word(plan->old, which), word) && is_same_os(&old_os, &os))
+	if (is_same_word(elements_word(plan->old, which), word) && is_same_os(&old_os, &os))
 		return 0;
 	int r = 0;
 	if (word)

@@ -20,8 +20,8 @@
 /** An item of the draft. */
 struct planned_item {
 	struct host_item item;
-	str content;       /* of the report; p is NULL: what the store has */
-	bool is_read;      /* `read` holds what it says */
+	str content;  /* of the report; p is NULL: what the store has */
+	bool is_read; /* `read` holds what it says */
 	struct content read;
 };
 
@@ -34,7 +34,7 @@ struct plan {
 	struct store_batch batch;
 	struct slot *slot;
 	const struct fleet_host *old;
-	struct fleet_host draft; /* its items are `items` */
+	struct fleet_host draft;    /* its items are `items` */
 	struct planned_item *items; /* sorted by type */
 	size_t n_items, cap_items;
 	struct ledger ledger;
@@ -65,8 +65,8 @@ struct plan {
  * Returns: 0, to be ended with plan_end(); -ENOENT when there is no such host; what the store says.
  *          After a failure nothing is held
  */
-int plan_begin(struct fleet *fleet, uint64_t number, int64_t now_at, struct plan *ret,
-        struct err *err);
+int plan_begin(
+        struct fleet *fleet, uint64_t number, int64_t now_at, struct plan *ret, struct err *err);
 
 /** Find an item of the draft by its type; NULL when there is none. */
 struct planned_item *plan_item(struct plan *plan, str type);

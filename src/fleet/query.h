@@ -148,9 +148,10 @@ struct query {
 };
 
 /**
- * Find a page of findings, in the order of the sort field, which may fall, and then of vulnerability
- * name, host number and first_observed, which always rise. Sorted are severities by gravity, states
- * as in enum finding_status, texts by their bytes; a score that there is none of is below all.
+ * Find a page of findings, in the order of the sort field, which may fall, and then of
+ * vulnerability name, host number and first_observed, which always rise. Sorted are severities by
+ * gravity, states as in enum finding_status, texts by their bytes; a score that there is none of is
+ * below all.
  *
  * With `generation` given, what was found is that generation's as far as hosts still have the
  * packages; elements that it does not know are not in it. With NULL it is the present one's,
@@ -245,8 +246,8 @@ struct aggregate_question {
 struct aggregate_row {
 	int64_t account;
 	const struct fleet_host *host; /* BY_HOST, else NULL */
-	str key; /* image, package name or title; the host's 17 digits; the type's word; empty
-	            BY_ACCOUNT */
+	str key;  /* image, package name or title; the host's 17 digits; the type's word; empty
+	             BY_ACCOUNT */
 	str name; /* BY_TITLE: the vulnerability, else empty */
 	uint64_t n_all, n_medium, n_high, n_critical;
 	uint64_t n_exploit, n_fix; /* with a known exploit; whose fix is YES */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A finding (host, vulnerability) is open when the host is active and one of its elements matches
- * the vulnerability. It was first observed when the first of these matches was there to be seen: not
- * before the host had the element, the match was known and the host was scanned. Where that would
- * make the time of an open finding move, a change has written down the time that it was (KIND_SINCE).
+ * the vulnerability. It was first observed when the first of these matches was there to be seen:
+ * not before the host had the element, the match was known and the host was scanned. Where that
+ * would make the time of an open finding move, a change has written down the time that it was
+ * (KIND_SINCE).
  */
 #include "fleet/standing.h"
 
@@ -142,8 +143,7 @@ static const struct first *find_first(const struct standing *standing, vuln_id v
 	return NULL;
 }
 
-void standing_times(
-        const struct standing *standing, const vuln_id *vulns, size_t n, int64_t *ret)
+void standing_times(const struct standing *standing, const vuln_id *vulns, size_t n, int64_t *ret)
 {
 	memset(ret, 0, n * sizeof(*ret));
 	if (standing->host->state != HOST_ACTIVE)

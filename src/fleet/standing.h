@@ -37,8 +37,7 @@ const struct match *standing_match(
  * In:      vulns  sorted
  * Out:     ret    one time per vulnerability; 0: it is not open
  */
-void standing_times(
-        const struct standing *standing, const vuln_id *vulns, size_t n, int64_t *ret);
+void standing_times(const struct standing *standing, const vuln_id *vulns, size_t n, int64_t *ret);
 
 /** Since when one is open; 0: it is not. As fleet_first_observed(). */
 int64_t standing_time(const struct standing *standing, vuln_id vuln);
