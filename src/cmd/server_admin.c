@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "server/control.h"
 #include "server/serve.h"
 
@@ -88,17 +89,36 @@ static void put_members(const struct value *v)
 	}
 }
 
+static str cell_text(const struct value *row, size_t column)
+{
+	const struct value *cell = value_at(row, column);
+	str text = value_str(cell).p ? value_str(cell) : value_number(cell);
+	return text.n > 0 ? text : STR("-");
+}
+
+/* Columns as wide as their widest text; names come from users, so they are escaped first. */
 static void put_rows(const struct value *rows)
 {
+	size_t n_columns = value_count(value_at(rows, 0));
+	size_t widths[16] = { 0 };
 	for (size_t i = 0; i < value_count(rows); i++) {
-		const struct value *row = value_at(rows, i);
-		for (size_t k = 0; k < value_count(row); k++) {
-			const struct value *cell = value_at(row, k);
-			str text = value_str(cell).p ? value_str(cell) : value_number(cell);
-			put_result("%s" STR_FMT, k > 0 ? "\t" : "",
-			        STR_ARG(text.n > 0 ? text : STR("-")));
+		for (size_t k = 0; k < n_columns && k < 16; k++) {
+			autobuf shown = BUF(ANSWER_BYTES);
+			text_escape(&shown, cell_text(value_at(rows, i), k));
+			size_t width = text_width(buf_str(&shown));
+			widths[k] = width > widths[k] ? width : widths[k];
 		}
-		put_result("\n");
+	}
+	for (size_t i = 0; i < value_count(rows); i++) {
+		for (size_t k = 0; k < n_columns && k < 16; k++) {
+			autobuf shown = BUF(ANSWER_BYTES);
+			text_escape(&shown, cell_text(value_at(rows, i), k));
+			int pad = k + 1 < n_columns
+			                  ? (int)(widths[k] - text_width(buf_str(&shown))) + 2
+			                  : 0;
+			(void)printf(STR_FMT "%*s", STR_ARG(buf_str(&shown)), pad, "");
+		}
+		(void)printf("\n");
 	}
 }
 
@@ -163,10 +183,11 @@ int cmd_account(struct invocation *call)
 		admin_begin(&admin, "account list");
 		return finish(call, &admin);
 	}
-	if (!is_word(call, "add", 1))
+	if (!is_word(call, "add", 0) && !is_word(call, "add", 1))
 		return no_such(call);
 	admin_begin(&admin, "account add");
-	json_write_member_str(&admin.json, "account", str_from_c(call->settings->rest[1]));
+	if (call->settings->n_rest == 2)
+		json_write_member_str(&admin.json, "account", str_from_c(call->settings->rest[1]));
 	add_setting(&admin, call, "name", SET_NAME);
 	add_setting(&admin, call, "email", SET_EMAIL);
 	json_write_key(&admin.json, "legacy");

@@ -25,10 +25,9 @@ int cmd_init(struct invocation *call)
 		int code = say_error("init", &err);
 		return r == -EEXIST ? EXIT_USAGE : code;
 	}
-	say(call,
-	        "the folder of a server is made: %s\nnext: sonde-server account add NUMBER, "
-	        "sonde-server key add --account NUMBER, sonde-server run",
-	        data_dir);
+	say(call, "the folder of a server is made: %s", data_dir);
+	say(call, "next: sonde-server account add, sonde-server key add --account NUMBER, "
+	          "sonde-server run");
 	return EXIT_GOOD;
 }
 
@@ -71,15 +70,12 @@ bool program_help(str as)
 
 /* ---- run ---- */
 
-static void write_port(void *ctx, unsigned port)
+/* Whoever started us waits for this line. */
+static void say_ready(void *ctx, const char *url)
 {
-	const struct invocation *call = ctx;
-	const char *path = settings_text(call->settings, SET_PORT_FILE);
-	char text[16];
-	struct err err = { 0 };
-	int n = snprintf(text, sizeof(text), "%u\n", port);
-	if (*path && fs_replace(AT_FDCWD, path, (str){ text, (size_t)n }, 0600, &err) < 0)
-		(void)say_error("--port-file", &err);
+	(void)ctx;
+	(void)printf("listening on %s\n", url);
+	(void)fflush(stdout);
 }
 
 static enum log_level level(const struct settings *settings)
@@ -126,8 +122,7 @@ int cmd_run(struct invocation *call)
 		.tls_cert = text_or_null(s, SET_TLS_CERT),
 		.tls_key = text_or_null(s, SET_TLS_KEY),
 		.n_workers = (unsigned)settings_number(s, SET_WORKERS),
-		.ready = write_port,
-		.ctx = call };
+		.ready = say_ready };
 	if (s->n_rest > 0)
 		return say_usage(call, "run takes no arguments");
 	if (!serve.tls_cert != !serve.tls_key)

@@ -61,11 +61,23 @@ static int settle(const struct control_call *call, int64_t account)
 
 /* ---- accounts ---- */
 
+/* Twelve digits that do not begin with 0: some clients drop those. */
+static int choose_number(const struct control_call *call, int64_t *ret)
+{
+	uint64_t random;
+	int r = crypto_random(&random, sizeof(random));
+	if (r < 0)
+		return err_set(call->err, r, "the system has no random bytes");
+	*ret = (int64_t)(UINT64_C(100000000000) + random % UINT64_C(900000000000));
+	return 0;
+}
+
 static int account_add(const struct control_call *call)
 {
 	int64_t number;
 	struct object_change change;
-	int r = read_number(call, STR("account"), &number);
+	int r = value_get(call->in, STR("account")) ? read_number(call, STR("account"), &number)
+	                                            : choose_number(call, &number);
 	if (r < 0)
 		return r;
 	if (number == 0)
@@ -228,8 +240,8 @@ static int add_key(const struct control_call *call)
 		r = key_add(call->server, &key, call->now_at, id, secret, call->err);
 	if (r < 0)
 		return r;
-	json_write_member_str(call->out, "id", str_from_c(id));
-	json_write_member_str(call->out, "secret", str_from_c(secret));
+	json_write_member_str(call->out, "access_key_id", str_from_c(id));
+	json_write_member_str(call->out, "secret_access_key", str_from_c(secret));
 	crypto_wipe(secret, sizeof(secret));
 	return 0;
 }
@@ -244,7 +256,7 @@ static int list_keys(const struct control_call *call)
 	json_write_array(call->out);
 	for (size_t i = 0; i < n; i++) {
 		json_write_object(call->out);
-		json_write_member_str(call->out, "id", keys[i].id);
+		json_write_member_str(call->out, "access_key_id", keys[i].id);
 		json_write_member_str(
 		        call->out, "account", str_from_c(account_text(keys[i].account).text));
 		json_write_member_str(call->out, "role", str_from_c(role_word(keys[i].role)));

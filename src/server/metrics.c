@@ -118,7 +118,7 @@ static void write_fleet(struct server *server, struct buf *out)
 		{ "sonde_fleet_matches", "gauge", "package versions by vulnerability",
 		        s.n_matches },
 		{ "sonde_fleet_closed", "gauge", "closed findings that are kept", s.n_closed },
-		{ "sonde_fleet_generation", "gauge", "number of the present generation of matches",
+		{ "sonde_generation", "gauge", "number of the present generation of matches",
 		        s.generation },
 		{ "sonde_fleet_reports_total", "counter", "inventories taken", s.n_reports },
 		{ "sonde_fleet_reports_hash_only_total", "counter", "inventories without content",

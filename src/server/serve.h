@@ -22,8 +22,9 @@ struct serve_config {
 	const char *listen;             /* "127.0.0.1:8443"; port 0 is any free one */
 	const char *tls_cert, *tls_key; /* NULL: plain HTTP */
 	unsigned n_workers;             /* 0: chosen by us */
-	/** Told of the port when requests are taken. Optional. */
-	void (*ready)(void *ctx, unsigned port);
+	/** Told of the address that is listened to when requests are taken:
+	 * "http://127.0.0.1:8443". Optional. */
+	void (*ready)(void *ctx, const char *url);
 	void *ctx;
 };
 

@@ -122,11 +122,18 @@ int server_init(const char *data_dir, struct err *err)
 
 /* ---- opening ---- */
 
+static void free_text(str text)
+{
+	free((void *)(uintptr_t)text.p);
+}
+
+/* Instead of what was there. */
 static int copy_text(const char *from, str *ret)
 {
 	char *copy = strdup(from);
 	if (!copy)
 		return -ENOMEM;
+	free_text(*ret);
 	*ret = str_from_c(copy);
 	return 0;
 }
@@ -211,11 +218,6 @@ int server_load(struct server *server, struct err *err)
 		return err_set(err, -ENOMEM, "no memory for a server");
 	int r = uploads_open(spool, &server->uploads, err);
 	return r < 0 ? r : fleet_open(&config, &server->fleet, err);
-}
-
-static void free_text(str text)
-{
-	free((void *)(uintptr_t)text.p);
 }
 
 void server_close(struct server *server)
@@ -379,18 +381,19 @@ static int open_http(struct server *server, const struct serve_config *config, s
 		.admit = dispatch_admit,
 		.log = log_http,
 		.access = log_access };
-	int r = http_open(&http, &server->inside->http, err);
-	if (r < 0 || server->public_url.n > 0)
-		return r;
+	return http_open(&http, &server->inside->http, err);
+}
+
+/* The address that is listened to, with the port that it became. Caller frees. */
+static char *own_url(const struct server *server, const struct serve_config *config)
+{
 	char *url;
 	str address = str_from_c(config->listen), port;
-	if (!str_split_last(address, ':', &address, &port) ||
-	        asprintf(&url, "%s://" STR_FMT ":%u", config->tls_cert ? "https" : "http",
-	                STR_ARG(address), http_port(server->inside->http)) < 0)
-		return err_set(err, -ENOMEM, "no memory for an address");
-	free_text(server->public_url);
-	server->public_url = str_from_c(url);
-	return 0;
+	(void)str_split_last(address, ':', &address, &port);
+	return asprintf(&url, "%s://" STR_FMT ":%u", config->tls_cert ? "https" : "http",
+	               STR_ARG(address), http_port(server->inside->http)) < 0
+	               ? NULL
+	               : url;
 }
 
 static void stop_background(struct server_inside *inside)
@@ -407,6 +410,9 @@ static int serve(struct server *server, const struct serve_config *config, struc
 	struct server_inside *inside = server->inside;
 	struct control *control = NULL;
 	pthread_t signals;
+	autofree char *url = own_url(server, config);
+	if (!url || (server->public_url.n == 0 && copy_text(url, &server->public_url) < 0))
+		return err_set(err, -ENOMEM, "no memory for an address");
 	int r = control_open(server, &control, err);
 	if (r < 0)
 		return r;
@@ -415,12 +421,11 @@ static int serve(struct server *server, const struct serve_config *config, struc
 		r = -pthread_create(&signals, NULL, wait_for_signal, server);
 		if (r == 0) {
 			log_write(&inside->log, LOG_INFO, "listening",
-			        LOG_FIELDS(LOG_TEXT("address", str_from_c(config->listen)),
-			                LOG_NUMBER("port", http_port(inside->http)),
+			        LOG_FIELDS(LOG_TEXT("address", str_from_c(url)),
 			                LOG_TEXT("url", server->public_url),
 			                LOG_TEXT("version", STR(SONDE_VERSION))));
 			if (config->ready)
-				config->ready(config->ctx, http_port(inside->http));
+				config->ready(config->ctx, url);
 			notify_send("READY=1");
 			r = http_run(inside->http, err);
 			/* It may have ended by itself: the thread that waits must not stay. */
