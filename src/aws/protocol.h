@@ -11,7 +11,7 @@
 
 enum protocol {
 	PROTOCOL_JSON11,    /* ssm, ec2messages, organizations */
-	PROTOCOL_REST_JSON, /* inspector2 */
+	PROTOCOL_REST_JSON, /* inspector2, sonde */
 	PROTOCOL_QUERY,     /* sts */
 	PROTOCOL_EC2,       /* ec2 */
 };

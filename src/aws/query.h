@@ -31,10 +31,12 @@ int query_call(str form, struct arena *arena, struct query_call *ret, struct err
  * Decode the parameters of a call.
  *
  * In:      protocol  PROTOCOL_EC2: lists are "Tag.1.Key"; PROTOCOL_QUERY: "Tags.member.1.Key"
- *          shape     of the input; its numbers and booleans become such
+ *          shape     of the input; a text that is not what its shape asks for stays a string, for
+ *                    shape_validate() to tell of
  * Out:     ret       arena: an object; lists are in the order of their indices, gaps closed
- * Returns: 0; -ERR_FORMAT with the parameter's name: badly encoded, not UTF-8, twice, unknown,
- *          not what its shape says; -ERR_LIMIT past a limit above or the arena
+ * Returns: 0; -ERR_FORMAT with the parameter's name: badly encoded, not UTF-8, twice, of another
+ *          structure than its shape, and unknown in PROTOCOL_EC2 (PROTOCOL_QUERY passes it over);
+ *          -ERR_LIMIT past a limit above or the arena
  */
 int query_decode(enum protocol protocol, const struct shape *shape, str form, struct arena *arena,
         const struct value **ret, struct err *err);

@@ -126,3 +126,10 @@ const struct operation_shape *operation_all(size_t *ret_n);
 
 /** An operation by the name of its service in the credential scope and its own; NULL if unknown. */
 const struct operation_shape *operation_find(str service, str name);
+
+/**
+ * The value that a text in an address or a form stands for: a number, true or false where the shape
+ * asks for one, and the string itself where it does not or the text is none; shape_validate() then
+ * says so. Borrows.
+ */
+struct value shape_value_of_text(const struct shape *shape, str text);

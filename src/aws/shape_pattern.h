@@ -22,3 +22,6 @@ const char *shape_pattern_text(const struct shape_pattern *pattern);
  * Cost:    time O(|s| * size of the pattern), memory fixed, no allocation
  */
 bool shape_pattern_matches(const struct shape_pattern *pattern, str s);
+
+/** The pattern of an expression, as the model spells it; static. NULL if no shape has it. */
+const struct shape_pattern *shape_pattern_find(str text);

@@ -138,11 +138,17 @@ void json_write_array_end(struct json_writer *w);
 /** Write a member's key; its value is the next thing written. */
 void json_write_key(struct json_writer *w, const char *key);
 
+/** json_write_key() for a key that came from outside: treated as json_write_str() does. */
+void json_write_key_str(struct json_writer *w, str key);
+
 /**
  * Write a string. Control characters and those that turn the direction of text are escaped; bytes
  * that are not UTF-8 become U+FFFD.
  */
 void json_write_str(struct json_writer *w, str s);
+
+/** Write a number by its text, which json_number() gave. */
+void json_write_number(struct json_writer *w, str text);
 
 /** Write a number, exactly. */
 void json_write_u64(struct json_writer *w, uint64_t v);

@@ -154,12 +154,24 @@ static void add_string(struct buf *out, str s)
 	buf_add_byte(out, '"');
 }
 
-void json_write_key(struct json_writer *w, const char *key)
+void json_write_key_str(struct json_writer *w, str key)
 {
 	separate(w);
-	add_string(w->out, str_from_c(key));
+	add_string(w->out, key);
 	buf_add(w->out, w->pretty ? STR(": ") : STR(":"));
 	w->after_key = true;
+	w->comma = true;
+}
+
+void json_write_key(struct json_writer *w, const char *key)
+{
+	json_write_key_str(w, str_from_c(key));
+}
+
+void json_write_number(struct json_writer *w, str text)
+{
+	separate(w);
+	buf_add(w->out, text);
 	w->comma = true;
 }
 

@@ -11,6 +11,25 @@
 #include "fleet/host.h"
 #include "model/ledger.h"
 
+/**
+ * Facts about a host's deep inspection that its reports tell, for its coverage. The first two are
+ * "true" while they hold and gone when they do not; the third is when the quota was last passed, in
+ * seconds since 1970 UTC. Names that begin with "Sonde." are never taken from what a host says.
+ */
+#define FACT_TIME_LIMIT "Sonde.TimeLimitReached"
+#define FACT_PACKAGE_LIMIT "Sonde.PackageLimitReached"
+#define FACT_DAILY_LIMIT_AT "Sonde.DailyLimitAt"
+
+/** Types by name, where other rooms need them. */
+#define CONTENT_APPLICATION "AWS:Application"
+#define CONTENT_INSTANCE "AWS:InstanceInformation"
+#define CONTENT_THIRD_PARTY "Custom:InspectorThirdPartyPackage"
+#define CONTENT_METRICS "Custom:InspectorMetrics"
+
+/** More third-party packages than this on one host are taken, and pass the limit of deep
+ * inspection. */
+#define CONTENT_THIRD_PARTY_MAX 5000u
+
 /** What one item says. Strings live in the arena or borrow from the content. */
 struct content {
 	bool is_packages;        /* the type carries packages: without any, the host has none */
@@ -31,11 +50,15 @@ struct content {
  *   AWS:Application                   an array of rows as the stock agent sends: Name, Version,
  *                                     Release, Epoch, Architecture, Publisher, PackageId, ...
  *   AWS:InstanceInformation           its first row as facts
+ *   AWS:InstanceDetailedInformation   the kernel of its first row as a fact
  *   Custom:InspectorThirdPartyPackage rows Name, Version, PackageManager, Path
+ *   Custom:InspectorMetrics           which limits the run reached, as facts
  *   FLEET_OWN_TYPE                    {"schema":"sonde.scan/1", ...}
  *   any other                         an array of rows, counted
  *
- * In:      content  hostile JSON
+ * docs/inventory-types.md lists the columns.
+ *
+ * In:      content  hostile JSON; what is read borrows from it
  *          os       the distribution that the host is known to run, or empty: decides between deb
  *                   and rpm for AWS:Application
  *          ledger   takes each row that could not be used, with its reason

@@ -255,13 +255,25 @@ str dictionary_vuln_name(const struct dictionary *d, vuln_id id)
 	return entry ? entry->text : (str){ "", 0 };
 }
 
-vuln_id dictionary_vuln_find(const struct dictionary *d, str name)
+static uint32_t find_number(const struct dictionary *d, const struct table *table, str text)
 {
 	struct dictionary *locked = (struct dictionary *)(uintptr_t)d;
 	HOLD_READ(locked);
-	void **at = map_find(&d->vulns.map, name);
+	void **at = map_find(&table->map, text);
 	const struct entry *entry = at ? *at : NULL;
 	return entry ? entry->number : 0;
+}
+
+vuln_id dictionary_vuln_find(const struct dictionary *d, str name)
+{
+	return find_number(d, &d->vulns, name);
+}
+
+element_id dictionary_element_find(const struct dictionary *d, const struct element *element)
+{
+	autobuf form = BUF(ELEMENT_MAX_BYTES);
+	element_write(element, &form);
+	return buf_failed(&form) ? 0 : find_number(d, &d->elements, buf_str(&form));
 }
 
 element_id dictionary_n_elements(const struct dictionary *d)

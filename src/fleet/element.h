@@ -77,6 +77,10 @@ void dictionary_close(struct dictionary *dictionary);
 int dictionary_element(struct dictionary *dictionary, const struct element *element,
         struct store_batch *batch, element_id *ret, struct err *err);
 
+/** The number of an element; 0 when it has none. Threads: any */
+element_id dictionary_element_find(
+        const struct dictionary *dictionary, const struct element *element);
+
 /** Number a vulnerability by its id ("CVE-2021-34141"); as dictionary_element(). */
 int dictionary_vuln(struct dictionary *dictionary, str name, struct store_batch *batch,
         vuln_id *ret, struct err *err);

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/cursor.h"
 #include "fleet/host_make.h"
+#include "fleet/platform.h"
 
 #define RECORD_VERSION 1u
 #define BUCKETS 256u
@@ -59,49 +60,6 @@ const struct host_item *host_item(const struct fleet_host *host, str type)
 	return NULL;
 }
 
-/*
- * How stock agents name a distribution: the NAME of os-release, and what older releases of the
- * agent take from lsb_release or /etc/redhat-release. The longest name that begins the platform's
- * counts.
- */
-static const struct {
-	const char *platform, *os_id;
-} platforms[] = {
-	{ "AlmaLinux", "almalinux" },
-	{ "Amazon Linux", "amzn" },
-	{ "CentOS", "centos" },
-	{ "Debian", "debian" },
-	{ "Fedora", "fedora" },
-	{ "Mageia", "mageia" },
-	{ "Microsoft Azure Linux", "azurelinux" },
-	{ "Oracle Linux", "ol" },
-	{ "Photon", "photon" },
-	{ "VMware Photon", "photon" },
-	{ "Raspbian", "raspbian" },
-	{ "Red Hat Enterprise Linux", "rhel" },
-	{ "Rocky Linux", "rocky" },
-	{ "SLES", "sles" },
-	{ "SUSE Linux Enterprise Server", "sles" },
-	{ "Ubuntu", "ubuntu" },
-	{ "openEuler", "openEuler" },
-	{ "openSUSE Leap", "opensuse-leap" },
-	{ "openSUSE Tumbleweed", "opensuse-tumbleweed" },
-};
-
-static str platform_id(str name)
-{
-	str best = { "", 0 };
-	size_t length = 0;
-	for (size_t i = 0; i < sizeof(platforms) / sizeof(platforms[0]); i++) {
-		str head = str_from_c(platforms[i].platform);
-		if (head.n <= length || !str_eq_nocase(str_head(name, head.n), head))
-			continue;
-		length = head.n;
-		best = str_from_c(platforms[i].os_id);
-	}
-	return best;
-}
-
 void host_os(const struct fleet_host *host, struct host *ret)
 {
 	*ret = (struct host){
@@ -111,9 +69,8 @@ void host_os(const struct fleet_host *host, struct host *ret)
 	};
 	if (ret->os_id.n > 0)
 		return;
-	*ret = (struct host){ .os_id = platform_id(host_fact(host, "PlatformName")) };
-	if (ret->os_id.n > 0)
-		ret->os_version = host_fact(host, "PlatformVersion");
+	*ret = (struct host){ .os_id = { "", 0 } };
+	platform_os(host_fact(host, "PlatformName"), host_fact(host, "PlatformVersion"), ret);
 }
 
 /* ---- making: all of a host in one piece of memory ---- */
@@ -211,7 +168,8 @@ static void write_pairs(const struct pair *pairs, size_t n, struct buf *out)
 	}
 }
 
-void host_write(const struct fleet_host *host, struct buf *out)
+/* Without the times of items, which KIND_SEEN has. */
+static void write_record(const struct fleet_host *host, bool has_times, struct buf *out)
 {
 	buf_add_u32(out, RECORD_VERSION);
 	buf_add(out, (str){ host->id, sizeof(host->id) - 1 });
@@ -224,25 +182,33 @@ void host_write(const struct fleet_host *host, struct buf *out)
 	for (int i = 0; i < HOST_N_SETS; i++)
 		buf_add_u32(out, host->sets[i]);
 
-	buf_add_u32(out, (uint32_t)host->n_attached);
-	for (size_t i = 0; i < host->n_attached; i++) {
-		buf_add_u32(out, host->attached[i].element);
-		buf_add_u64(out, (uint64_t)host->attached[i].at);
-	}
 	buf_add_u32(out, (uint32_t)host->n_items);
 	for (size_t i = 0; i < host->n_items; i++) {
 		const struct host_item *item = &host->items[i];
 		buf_add_str(out, item->type);
 		buf_add_str(out, item->schema_version);
-		buf_add_str(out, item->capture_time);
+		buf_add_str(out, has_times ? item->capture_time : (str){ "", 0 });
 		buf_add_str(out, item->content_hash);
-		buf_add_u64(out, (uint64_t)item->captured_at);
-		buf_add_u64(out, (uint64_t)item->received_at);
+		buf_add_u64(out, has_times ? (uint64_t)item->captured_at : 0);
+		buf_add_u64(out, has_times ? (uint64_t)item->received_at : 0);
 		buf_add(out, (str){ (const char *)item->evidence, sizeof(item->evidence) });
 		buf_add_u32(out, item->n_rows);
 	}
 	write_pairs(host->tags, host->n_tags, out);
 	write_pairs(host->facts, host->n_facts, out);
+}
+
+void host_write(const struct fleet_host *host, struct buf *out)
+{
+	write_record(host, true, out);
+}
+
+bool host_differs_in_times_only(const struct fleet_host *a, const struct fleet_host *b)
+{
+	autobuf left = BUF(STORE_LARGE_MAX_BYTES), right = BUF(STORE_LARGE_MAX_BYTES);
+	write_record(a, false, &left);
+	write_record(b, false, &right);
+	return !buf_failed(&left) && !buf_failed(&right) && str_eq(buf_str(&left), buf_str(&right));
 }
 
 /* An array of a record, whose elements take at least `least` bytes each: so that a damaged count
@@ -329,19 +295,6 @@ static void read_head(struct cursor *cursor, struct fleet_host *host)
 		host->sets[i] = cursor_u32(cursor);
 }
 
-static struct host_attach *read_attached(struct cursor *cursor, struct arena *arena, size_t *ret_n)
-{
-	struct host_attach *attached = read_array(cursor, 12, sizeof(*attached), arena, ret_n);
-	for (size_t i = 0; i < *ret_n; i++) {
-		attached[i].element = cursor_u32(cursor);
-		attached[i].at = read_time(cursor);
-		if (attached[i].element == 0 ||
-		        (i > 0 && attached[i - 1].element >= attached[i].element))
-			cursor->failed = true;
-	}
-	return attached;
-}
-
 int host_read(
         uint64_t number, int64_t account, str record, struct fleet_host **ret, struct err *err)
 {
@@ -355,7 +308,6 @@ int host_read(
 		        "the record of host %llu was written by a newer program",
 		        (unsigned long long)number);
 	read_head(&cursor, &draft);
-	draft.attached = read_attached(&cursor, &arena, &draft.n_attached);
 	draft.items = read_items(&cursor, &arena, &draft.n_items);
 	draft.tags = read_pairs(&cursor, &arena, &draft.n_tags);
 	draft.facts = read_pairs(&cursor, &arena, &draft.n_facts);
@@ -379,6 +331,17 @@ void host_write_seen(const struct fleet_host *host, int64_t seen_at, struct buf 
 		buf_add_u64(out, (uint64_t)host->items[i].received_at);
 		buf_add_str(out, host->items[i].capture_time);
 	}
+}
+
+/* Put one made of a draft in a host's place. */
+static int remake(struct fleet_host **at, const struct fleet_host *draft, struct err *err)
+{
+	struct fleet_host *newer = host_make(draft);
+	if (!newer)
+		return err_set(err, -ENOMEM, "no memory for a host");
+	host_free(*at);
+	*at = newer;
+	return 0;
 }
 
 int host_read_seen(struct fleet_host **at, str record, struct err *err)
@@ -406,11 +369,64 @@ int host_read_seen(struct fleet_host **at, str record, struct err *err)
 	struct fleet_host draft;
 	memcpy(&draft, host, sizeof(draft));
 	draft.items = items;
-	struct fleet_host *newer = host_make(&draft);
-	if (!newer)
+	int r = remake(at, &draft, err);
+	if (r == 0)
+		atomic_store(&(*at)->seen_at, seen_at);
+	return r;
+}
+
+void since_write(
+        const struct fleet_host *host, const struct first *firsts, size_t n_firsts, struct buf *out)
+{
+	buf_add_u32(out, (uint32_t)host->n_attached);
+	for (size_t i = 0; i < host->n_attached; i++) {
+		buf_add_u32(out, host->attached[i].element);
+		buf_add_u64(out, (uint64_t)host->attached[i].at);
+	}
+	buf_add_u32(out, (uint32_t)n_firsts);
+	for (size_t i = 0; i < n_firsts; i++) {
+		buf_add_u32(out, firsts[i].vuln);
+		buf_add_u64(out, (uint64_t)firsts[i].at);
+	}
+}
+
+int since_read(struct fleet_host **at, str record, struct first **ret_firsts, size_t *ret_n,
+        struct err *err)
+{
+	cleanup(arena_fini) struct arena arena = ARENA((size_t)256 << 20);
+	struct cursor cursor = CURSOR(record);
+	struct fleet_host draft;
+	memcpy(&draft, *at, sizeof(draft));
+
+	struct host_attach *attached =
+	        read_array(&cursor, 12, sizeof(*attached), &arena, &draft.n_attached);
+	for (size_t i = 0; i < draft.n_attached; i++) {
+		attached[i] = (struct host_attach){ cursor_u32(&cursor), read_time(&cursor) };
+		if (i > 0 && attached[i - 1].element >= attached[i].element)
+			cursor.failed = true;
+	}
+	draft.attached = attached;
+	size_t n = 0;
+	struct first *read = read_array(&cursor, 12, sizeof(*read), &arena, &n);
+	for (size_t i = 0; i < n; i++) {
+		read[i] = (struct first){ cursor_u32(&cursor), read_time(&cursor) };
+		if (i > 0 && read[i - 1].vuln >= read[i].vuln)
+			cursor.failed = true;
+	}
+	if (cursor_failed(&cursor) || cursor.rest.n > 0)
+		return err_set(err, -ERR_FORMAT,
+		        "the record of what host %llu has since when is damaged",
+		        (unsigned long long)draft.number);
+
+	autofree struct first *firsts = calloc(n > 0 ? n : 1, sizeof(*firsts));
+	if (!firsts)
 		return err_set(err, -ENOMEM, "no memory for a host");
-	atomic_store(&newer->seen_at, seen_at);
-	host_free(host);
-	*at = newer;
+	if (n > 0)
+		memcpy(firsts, read, n * sizeof(*firsts));
+	int r = remake(at, &draft, err);
+	if (r < 0)
+		return r;
+	*ret_firsts = TAKE(firsts);
+	*ret_n = n;
 	return 0;
 }

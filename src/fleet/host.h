@@ -96,13 +96,13 @@ const struct host_item *host_item(const struct fleet_host *host, str type);
  */
 void host_os(const struct fleet_host *host, struct host *ret);
 
-/** Write a host's record for the store: everything but seen_at and ping_at. */
+/** Write a host's record for the store: everything but attached, seen_at and ping_at. */
 void host_write(const struct fleet_host *host, struct buf *out);
 
 /**
  * Read a host's record.
  *
- * Out:     ret  caller releases with host_free(); seen_at and ping_at are 0
+ * Out:     ret  caller releases with host_free(); without what host_write() leaves out
  * Returns: 0; -ERR_FORMAT; -ERR_UNSUPPORTED when a newer program wrote it; -ENOMEM
  */
 int host_read(

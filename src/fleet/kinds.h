@@ -14,9 +14,7 @@ enum kind {
 	KIND_VULN = 3,    /* account 0: u32 -> id */
 	KIND_HOST = 4,    /* u64 number -> host record */
 	KIND_SEEN = 5,    /* u64 number -> when it last reported, and the times of its items */
-	KIND_FIRST =
-	        6, /* u64 number, u32 vuln -> when first observed, where it cannot be derived */
-	KIND_USAGE = 7, /* u32 day -> covered seconds of the bucket's hosts on that day (u64) */
+	KIND_USAGE = 7,   /* u32 day -> covered seconds of the bucket's hosts on that day (u64) */
 	KIND_OBJECT =
 	        8, /* "<type>/<name>" -> JSON: what the control plane keeps (server/object.h) */
 	KIND_AUDIT = 9, /* time, counter -> JSON: who changed what */
@@ -25,9 +23,11 @@ enum kind {
 	KIND_EVIDENCE = 129, /* SHA-256 -> zstd of what a host sent of one type */
 	KIND_MATCHES = 130,  /* account 0: u32 element -> its vulnerabilities, since when */
 	KIND_CLOSING = 131,  /* i64 closed at, u32 counter -> closed findings; with a u64 host
-	                        behind:  that of this host is open again */
+	                        behind:  the vulnerabilities of which that host's is open again */
 	KIND_JOURNAL =
 	        133, /* account 0: u32 part -> what a change too large for a batch will write */
+	KIND_SINCE = 134,    /* u64 number -> since when a host has elements and findings, where it
+	                        cannot be derived */
 	KIND_DOCUMENT = 132, /* "<type>/<name>" -> as KIND_OBJECT, for long ones */
 };
 

@@ -166,6 +166,8 @@ static int take_findings(const struct round *round, struct match_result *result,
 		if (r == 0 && generation_prepare(m->generation, ids[position], drafts, k - first,
 		                      &ret[position]) < 0)
 			r = err_set(err, -ENOMEM, "no memory for matches");
+		if (r == 0 && m->flush)
+			r = m->flush(m->ctx, m->batch, err);
 	}
 	return r;
 }

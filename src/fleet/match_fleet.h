@@ -18,6 +18,8 @@ struct matching {
 	struct dictionary *dictionary;
 	struct generation *generation; /* takes what is prepared */
 	struct store_batch *batch;     /* takes records of new vulnerabilities */
+	/** Called between elements: may commit the batch and begin it anew. May be NULL. */
+	int (*flush)(void *ctx, struct store_batch *batch, struct err *err);
 	match_since *since;
 	void *ctx;
 	bool keeps_remarks; /* the generation takes what could not be judged */

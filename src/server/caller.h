@@ -26,6 +26,7 @@ struct caller {
 	str arn;              /* "arn:aws:iam::123456789012:user/AKIA..." */
 	uint64_t host_number; /* ROLE_HOST */
 	char host_id[18];     /* ROLE_HOST */
+	bool is_ec2;          /* ROLE_HOST with a key of its own: it is shown as i-<id> */
 	bool is_management;   /* its account manages its organisation */
 	bool is_delegated;    /* its account is the delegated administrator */
 	int64_t organisation; /* account number of the management account; 0 without */

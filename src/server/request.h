@@ -17,9 +17,13 @@ struct server;
 struct request;
 struct response;
 
+/** What response_fail() and response_defer() return, negated: no class of any other function. */
+enum { RESPONSE_FAILED = 2048, RESPONSE_DEFERRED };
+
 /** Who may call an operation: the least that is asked for. Refused before the handler runs. */
 enum may {
 	MAY_ANYONE,          /* unsigned; the handler authenticates by what the body holds */
+	MAY_CALL,            /* whoever signs, host or user */
 	MAY_READ,            /* any user of an account: administrator or read-only */
 	MAY_WRITE,           /* an administrator of an account */
 	MAY_ADMIN_DELEGATED, /* an administrator of the delegated administrator's account */
@@ -65,14 +69,14 @@ struct request {
 struct response {
 	struct buf body;
 	struct json_writer json; /* of the JSON protocols */
-	struct xml_writer xml;   /* of the XML protocols */
+	struct xml xml;          /* of the XML protocols */
 	struct arena *arena;
 	/* Set by response_fail(). */
 	bool is_failed;
 	str error, message;
 	const struct value *extra; /* more members of the error */
 	/* Set by response_defer(). */
-	int64_t defer_ms;
+	int64_t defer_ms; /* > 0: it was called */
 	uint64_t defer_key;
 };
 

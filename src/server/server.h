@@ -18,14 +18,22 @@
 struct server {
 	struct store *store;
 	struct objects *objects;
-	struct fleet *fleet;
+	struct fleet *fleet; /* NULL while only the store is open: in commands */
+	struct crypto *crypto;
 	str data_dir;   /* --data: store, exports, packages */
 	str public_url; /* how hosts reach it: "http://127.0.0.1:8443", for package URLs */
 	unsigned char arn_key[16];    /* finding ARNs; made at init, kept in the store */
 	unsigned char token_key[32];  /* page tokens */
 	unsigned char secret_key[32]; /* secrets at rest */
-	struct server_inside *inside; /* locks, key cache, http, background work: server.c only */
+	struct details *details;      /* long texts of the vulnerability data */
+	struct pins *pins;            /* generations that page tokens hold */
+	struct quotas *quotas;        /* bytes that hosts reported today: server/inventory.h */
+	struct uploads *uploads;      /* inventories on their way in: server/upload.h */
+	struct server_inside *inside; /* locks, key cache, http, counters: server/inside.h */
 };
+
+/** Milliseconds since 1970 UTC, as this server's clock says. */
+int64_t server_now_ms(const struct server *server);
 
 /** Hold back other changes of an account's objects. One thread at a time has it; not recursive.
  * Taken before any lock of the fleet. */
@@ -120,7 +128,18 @@ int account_reconcile(struct server *server, int64_t account, int64_t now_at, st
 int account_effective_paths(
         struct server *server, const struct account *account, struct arena *arena, const str **ret);
 
+/** The parameter that hands the custom paths of deep inspection to hosts: the object "parameter" of
+ * that name, a StringList separated by commas, or NO_PATHS_DEFINED. */
+#define PATHS_PARAMETER "/inspector-aws/service/inspector-linux-application-paths"
+
 /* ---- hosts ---- */
+
+/** The tag that excludes a host from scanning, whatever its value. */
+#define EXCLUSION_TAG "InspectorEc2Exclusion"
+
+/** The state that a host is to have, by its tags and its account's settings. In: host NULL for one
+ * that is about to be taken up. */
+enum host_state host_state_of(const struct fleet_host *host, bool is_ec2_enabled);
 
 /** Room for "mi-" or "i-" and 17 digits. */
 struct host_text {
@@ -132,6 +151,9 @@ struct host_text host_ssm_id(const struct fleet_host *host);
 
 /** How inspector2 and ec2 show a host: "i-<id>". */
 struct host_text host_ec2_id(const char *id);
+
+/** The 17 digits of "mi-<id>" or "i-<id>"; borrows. False when it is anything else. */
+bool host_id_parse(str text, str *ret_digits);
 
 /**
  * Find a host by either of its names, among the accounts of a caller. Fleet locked.
@@ -191,8 +213,8 @@ int token_read(const struct request *request, str member, str *ret);
 int token_slice(const struct request *request, str member, size_t n_items, size_t most,
         size_t *ret_from, size_t *ret_to, str *ret_token);
 
-/** A random UUID, lower case. */
-void uuid_make(char ret[37]);
+/** A random UUID, lower case. Returns: 0; -EIO when the system has no random bytes */
+int uuid_make(char ret[37]);
 
 /** Write down who changed what: an entry of the audit log, in the batch. */
 void audit_add(struct server *server, const struct request *request, const char *what, str object,

@@ -110,9 +110,15 @@ str dictionary_vuln_name(const struct dictionary *dictionary, vuln_id id)
 
 static bool has(const struct fleet *fleet, uint32_t set, element_id element)
 {
-	for (size_t i = 0; set && i < fleet->sets[set].n_elements; i++) {
-		if (fleet->sets[set].elements[i] == element)
+	size_t low = 0, high = set ? fleet->sets[set].n_elements : 0;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (fleet->sets[set].elements[middle] == element)
 			return true;
+		if (fleet->sets[set].elements[middle] < element)
+			low = middle + 1;
+		else
+			high = middle;
 	}
 	return false;
 }

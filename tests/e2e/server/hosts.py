@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hosts that speak to a server as agents do: registered by activation with a key of their own, signing every call."""
+import base64
+import datetime
+import hashlib
+import http.client
+import importlib
+import json
+import subprocess
+import time
+import urllib.parse
+import uuid
+
+import clients
+
+REGION = "eu-central-1"
+THIRD_PARTY = "Custom:InspectorThirdPartyPackage"
+
+
+def now_text(at=None):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at if at is not None else time.time()))
+
+
+class Host:
+    """One registered host. Its private key lies in `folder`."""
+
+    def __init__(self, server, folder, activation=None, account_client=None, fingerprint=None):
+        self.server = server
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.key_file = folder / "key.pem"
+        self.fingerprint = fingerprint or str(uuid.uuid4())
+        self.captured_at = int(time.time()) - 3600
+        if activation is None:
+            activation = account_client.create_activation(IamRole="AmazonEC2RunCommandRoleForManagedInstances",
+                                                          RegistrationLimit=1)
+        self.register(activation)
+        self.renew()
+
+    # -- keys --
+    def make_key(self):
+        subprocess.run(["openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out",
+                        str(self.key_file)], check=True, capture_output=True)
+        der = subprocess.run(["openssl", "pkey", "-in", str(self.key_file), "-pubout", "-outform", "DER"], check=True,
+                             capture_output=True).stdout
+        return base64.b64encode(der).decode()
+
+    def sign_rsa(self, text):
+        return subprocess.run(["openssl", "dgst", "-sha256", "-sign", str(self.key_file), "-sigopt",
+                               "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:32"], input=text.encode(), check=True,
+                              capture_output=True).stdout
+
+    # -- calls --
+    def post(self, target, body, headers):
+        """One JSON 1.1 call; gives (status, body)."""
+        data = json.dumps(body).encode()
+        place = urllib.parse.urlparse(self.server.url)
+        connection = http.client.HTTPConnection(place.hostname, place.port, timeout=60)
+        try:
+            connection.request("POST", "/", data, {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target,
+                                                   "Host": place.netloc, **headers})
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        return answer.status, json.loads(text or b"{}")
+
+    def call(self, operation, body, service="ssm", prefix="AmazonSSM"):
+        """One call signed with the host's temporary credentials, of operations that public clients do not know."""
+        clients.load()
+        auth = importlib.import_module("botocore.auth")
+        awsrequest = importlib.import_module("botocore.awsrequest")
+        credentials = importlib.import_module("botocore.credentials")
+        data = json.dumps(body).encode()
+        request = awsrequest.AWSRequest("POST", self.server.url + "/", data=data, headers={
+            "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"{prefix}.{operation}"})
+        auth.SigV4Auth(credentials.Credentials(self.access_key, self.secret_key, self.token), service,
+                       REGION).add_auth(request)
+        headers = {k: v for k, v in request.headers.items() if k.lower() not in ("content-type", "x-amz-target")}
+        status, answer = self.post(f"{prefix}.{operation}", body, headers)
+        if status != 200:
+            raise AssertionError(f"{operation}: {status} {answer}")
+        return answer
+
+    def register(self, activation):
+        status, answer = self.post("AmazonSSM.RegisterManagedInstance", {
+            "ActivationId": activation["ActivationId"], "ActivationCode": activation["ActivationCode"],
+            "Fingerprint": self.fingerprint, "PublicKey": self.make_key(), "PublicKeyType": "Rsa"}, {})
+        if status != 200:
+            raise AssertionError(f"RegisterManagedInstance: {status} {answer}")
+        self.id = answer["InstanceId"]
+
+    def renew(self):
+        """Temporary credentials, asked for with the host's own key."""
+        body = {"Fingerprint": self.fingerprint}
+        data = json.dumps(body).encode()
+        at = datetime.datetime.now(datetime.timezone.utc)
+        stamp, day = at.strftime("%Y%m%dT%H%M%SZ"), at.strftime("%Y%m%d")
+        netloc = urllib.parse.urlparse(self.server.url).netloc
+        target = "AmazonSSM.RequestManagedInstanceRoleToken"
+        signed = "content-type;host;x-amz-date;x-amz-target"
+        canonical = "\n".join(["POST", "/", "", "content-type:application/x-amz-json-1.1", f"host:{netloc}",
+                               f"x-amz-date:{stamp}", f"x-amz-target:{target}", "", signed,
+                               hashlib.sha256(data).hexdigest()])
+        scope = f"{day}/{REGION}/ssm/aws4_request"
+        text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
+        signature = base64.b64encode(self.sign_rsa(text)).decode()
+        status, answer = self.post(target, body, {
+            "X-Amz-Date": stamp, "Authorization": f"AWS4-HMAC-SHA256 Credential={self.id}/{scope}, "
+            f"SignedHeaders={signed}, Signature={signature}"})
+        if status != 200:
+            raise AssertionError(f"RequestManagedInstanceRoleToken: {status} {answer}")
+        self.access_key, self.secret_key, self.token = (answer["AccessKeyId"], answer["SecretAccessKey"],
+                                                        answer["SessionToken"])
+
+    def ssm(self):
+        return clients.client("ssm", self.server.url, self.access_key, self.secret_key, self.token, REGION)
+
+    @property
+    def digits(self):
+        return self.id.split("-")[1]
+
+    @property
+    def ec2_id(self):
+        return "i-" + self.digits
+
+    # -- what agents send --
+    def hello(self, platform="Debian GNU/Linux", version="12", name="host"):
+        self.call("UpdateInstanceInformation", {
+            "InstanceId": self.id, "AgentName": "amazon-ssm-agent", "AgentVersion": "3.3.987.0", "AgentStatus": "Active",
+            "PlatformName": platform, "PlatformType": "Linux", "PlatformVersion": version, "IPAddress": "10.0.0.7",
+            "ComputerName": name})
+
+    def report(self, type_name, rows, hash_first=True, at=None):
+        """As the plugin and the stock agent do: the hash alone, and the content when it is asked for. Gives how
+        often content was sent."""
+        errors = importlib.import_module("botocore.exceptions")
+        self.captured_at = at if at is not None else self.captured_at + 1
+        item = {"TypeName": type_name, "SchemaVersion": "1.0", "CaptureTime": now_text(self.captured_at),
+                "ContentHash": hashlib.md5(json.dumps(rows).encode()).hexdigest()}
+        ssm = self.ssm()
+        if hash_first:
+            try:
+                ssm.put_inventory(InstanceId=self.id, Items=[item])
+                return 0
+            except errors.ClientError as error:
+                if error.response["Error"]["Code"] not in ("InvalidItemContentException", "ItemContentMismatchException"):
+                    raise
+        ssm.put_inventory(InstanceId=self.id, Items=[{**item, "Content": rows}])
+        return 1
+
+
+def application(name, version, arch="amd64", publisher="Debian", **more):
+    """A row of AWS:Application as the stock agent sends it for a deb."""
+    return {"Name": name, "Version": version, "Architecture": arch, "Publisher": publisher, "ApplicationType": "libs",
+            **more}
+
+
+def third_party(name, version, path, manager="PYTHONPKG"):
+    """A row of the plugin's type."""
+    return {"Name": name, "Version": version, "PackageManager": manager, "Path": path}
+
+
+def rows_of(report):
+    """The two kinds of rows that stand for a report of `sonde inventory --format json`."""
+    managers = {"pypi": "PYTHONPKG", "npm": "NODEPKG"}
+    system, language = [], []
+    for package in report["packages"]:
+        if package["type"] in managers:
+            if not package["owner"]:
+                language.append(third_party(package["name"], package["version"], package["path"],
+                                            managers[package["type"]]))
+        else:
+            epoch, colon, rest = package["version"].rpartition(":")
+            row = application(package["name"], package["version"], package["arch"] or "all",
+                              package["vendor"] or "Debian")
+            if package["type"] == "rpm":
+                version, _, release = rest.rpartition("-")
+                row.update({"Version": version, "Release": release, "Epoch": epoch if colon else "0"})
+            system.append(row)
+    return system, language
