@@ -646,7 +646,7 @@ static void test_fleet__refuses_a_damaged_store(void **state)
 		struct store_key bucket_0 = key;
 		bucket_0.bucket = kinds[i] < 4 ? 0 : 3;
 		store_batch_init(&batch, 0);
-		store_batch_put(&batch, bucket_0, STR("nonsense"));
+		store_batch_put(&batch, bucket_0, STR("\1"));
 		assert_int_equal(store_commit(scene->store, &batch, NULL), 0);
 		store_batch_fini(&batch);
 		scene_close(scene);
