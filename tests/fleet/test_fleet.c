@@ -615,7 +615,10 @@ static void test_fleet__changes_nothing_when_a_commit_fails(void **state)
 	scene_dump(scene, &after);
 	assert_same(&before, &after);
 	scene_fail(0);
-	assert_restart_changes_nothing(scene);
+	int64_t first_at = scene_first(scene, host, "CVE-2021-0001");
+	scene_restart(scene);
+	assert_int_equal(scene_first(scene, host, "CVE-2021-0001"), first_at);
+	assert_int_equal(scene_n_closed(scene), 0);
 	assert_int_equal(
 	        fleet_report(scene->fleet, host, &item, 1, scene->now_at, &verdict, &which, NULL),
 	        0);
@@ -646,7 +649,7 @@ static void test_fleet__refuses_a_damaged_store(void **state)
 		struct store_key bucket_0 = key;
 		bucket_0.bucket = kinds[i] < 4 ? 0 : 3;
 		store_batch_init(&batch, 0);
-		store_batch_put(&batch, bucket_0, STR("nonsense"));
+		store_batch_put(&batch, bucket_0, STR("\1"));
 		assert_int_equal(store_commit(scene->store, &batch, NULL), 0);
 		store_batch_fini(&batch);
 		scene_close(scene);
