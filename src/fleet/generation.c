@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/map.h"
+#include "fleet/order.h"
 #include "fleet/sure.h"
 
 #define MEMORY_BYTES ((size_t)64 << 30)
@@ -79,8 +80,10 @@ struct generation *generation_new(uint64_t number, int64_t made_at, str digest, 
 	made->pieces = MAP(&made->arena);
 	made->generation.number = number;
 	made->generation.made_at = made_at;
+	made->generation.orders = orders_new();
 	atomic_init(&made->generation.n_users, 1);
-	if (arena_copy(&made->arena, digest, &made->generation.digest) < 0 ||
+	if (!made->generation.orders ||
+	        arena_copy(&made->arena, digest, &made->generation.digest) < 0 ||
 	        arena_copy(&made->arena, built_at, &made->generation.built_at) < 0) {
 		generation_drop(&made->generation);
 		return NULL;
@@ -104,6 +107,7 @@ void generation_drop(const struct generation *generation)
 	free(made->issues);
 	free(made->by_vuln);
 	free(made->elements);
+	orders_free(made->generation.orders);
 	(void)pthread_mutex_destroy(&made->lock);
 	arena_fini(&made->arena);
 	free(made);

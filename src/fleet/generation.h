@@ -49,6 +49,8 @@ struct match {
 	size_t n_reasons;
 };
 
+struct orders;
+
 /** One generation. */
 struct generation {
 	uint64_t number; /* rises with each */
@@ -60,6 +62,8 @@ struct generation {
 	const str
 	        *remarks; /* what could not be judged, and sources with problems: for the status */
 	size_t n_remarks;
+	struct orders *orders; /* of its issues, made when asked for (fleet/order.h); NULL: none are
+	                          remembered */
 	_Atomic uint32_t n_users;
 };
 
