@@ -237,6 +237,14 @@ void dictionary_committed(struct dictionary *d, const struct store_batch *batch,
 	d->n_pending = n;
 }
 
+bool dictionary_element_is_durable(const struct dictionary *d, element_id id)
+{
+	struct dictionary *locked = (struct dictionary *)(uintptr_t)d;
+	const struct entry *entry = entry_at(&d->elements, id);
+	HOLD_READ(locked);
+	return entry && entry->is_durable;
+}
+
 const struct element *dictionary_element_at(const struct dictionary *d, element_id id)
 {
 	const struct entry *entry = entry_at(&d->elements, id);

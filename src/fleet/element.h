@@ -30,7 +30,6 @@ struct element {
 	struct host os;         /* os_ fields only; for language packages too when they have an
 	                           owner, else all empty */
 	uint32_t os_class;      /* elements of equal `os` have equal numbers */
-	bool is_durable;        /* its record is in the store */
 };
 
 /** The longest canonical form of an element. */
@@ -47,7 +46,7 @@ void element_write(const struct element *element, struct buf *out);
 /**
  * Read a canonical form.
  *
- * Out:     ret  all but id, os_class and is_durable; strings borrow from `form`
+ * Out:     ret  all but id and os_class; strings borrow from `form`
  * Returns: 0; -ERR_FORMAT; -ERR_UNSUPPORTED when it is of a newer version
  */
 int element_read(str form, struct element *ret, struct err *err);
@@ -89,6 +88,9 @@ int dictionary_vuln(struct dictionary *dictionary, str name, struct store_batch 
  * for each batch that took records, before it is released. Threads: any */
 void dictionary_committed(
         struct dictionary *dictionary, const struct store_batch *batch, bool is_durable);
+
+/** Is the record of an element in the store? Threads: any */
+bool dictionary_element_is_durable(const struct dictionary *dictionary, element_id id);
 
 /** An element by its number; NULL when there is none. Valid until dictionary_close(). Threads: any
  */

@@ -102,8 +102,9 @@ static bool is_known(const struct renewal *renewal, element_id element)
 	return is;
 }
 
-/* Match what is not matched yet; only elements that the old generation knows, if only_known: the
- * others may be about to join it, with the time of their matches. */
+/* Match what is not matched yet, but for elements of changes that failed, which the store does not
+ * know: they join when a change of theirs succeeds. Only elements that the old generation knows, if
+ * only_known: the others may be about to join it, with the time of their matches. */
 static int match_all(struct renewal *renewal, bool only_known, struct err *err)
 {
 	const struct dictionary *dictionary = renewal->fleet->dictionary;
@@ -115,7 +116,7 @@ static int match_all(struct renewal *renewal, bool only_known, struct err *err)
 		return err_set(err, -ENOMEM, "no memory for matching");
 	renewal->is_done = sure_reach(renewal->is_done, last, &renewal->cap_done, sizeof(bool));
 	for (element_id e = 1; r == 0 && e <= last; e++) {
-		if (renewal->is_done[e] || !dictionary_element_at(dictionary, e) ||
+		if (renewal->is_done[e] || !dictionary_element_is_durable(dictionary, e) ||
 		        (only_known && !is_known(renewal, e)))
 			continue;
 		ids[n++] = e;

@@ -50,7 +50,7 @@ static void remove_entries(struct fleet *fleet, const struct closing_group *grou
 
 static int tidy_closings(struct fleet *fleet, int64_t now_at, struct err *err)
 {
-	cleanup(store_batch_fini) struct store_batch batch;
+	cleanup(store_batch_fini) struct store_batch batch = { .n = 0 };
 	store_batch_init(&batch, 0);
 	size_t n = 0;
 	for (size_t i = 0; i < fleet->n_accounts; i++) {
@@ -133,7 +133,7 @@ static void restore_refs(struct fleet *fleet, uint64_t number)
 
 static int tidy_hosts(struct fleet *fleet, int64_t now_at, struct err *err)
 {
-	cleanup(store_batch_fini) struct store_batch batch;
+	cleanup(store_batch_fini) struct store_batch batch = { .n = 0 };
 	uint32_t numbers[HOSTS_MAX];
 	char last[24];
 	size_t n = find_terminated(fleet, now_at, numbers);
@@ -160,7 +160,7 @@ static int tidy_hosts(struct fleet *fleet, int64_t now_at, struct err *err)
 
 static int tidy_sets(struct fleet *fleet, struct err *err)
 {
-	cleanup(store_batch_fini) struct store_batch batch;
+	cleanup(store_batch_fini) struct store_batch batch = { .n = 0 };
 	uint32_t numbers[SETS_MAX];
 	size_t n = sets_unused(fleet->sets, numbers, SETS_MAX);
 	if (n == 0)
@@ -185,7 +185,7 @@ static int tidy_sets(struct fleet *fleet, struct err *err)
 static int tidy_usage(struct fleet *fleet, int bucket, uint32_t day, struct err *err)
 {
 	struct usage_days *days = &fleet->usage[bucket];
-	cleanup(store_batch_fini) struct store_batch batch;
+	cleanup(store_batch_fini) struct store_batch batch = { .n = 0 };
 	const struct key to = key_u32(day), from = { .n = 0 };
 	store_batch_init(&batch, 0);
 	for (size_t i = 0; i < days->n; i++) {

@@ -327,6 +327,7 @@ static void load_times(struct view *view, struct finding_row *row)
 		const struct match *match = view->matches[i];
 		int64_t at = attached_at(row->host, match->element);
 		at = match->matched_at > at ? match->matched_at : at;
+		at = row->host->eligible_since > at ? row->host->eligible_since : at;
 		first = at < first ? at : first;
 		changed = at > changed ? at : changed;
 	}

@@ -105,6 +105,17 @@ static int write_start(
 	return 0;
 }
 
+/* Is something newer here already? Then it is not worth sending. */
+static bool is_stale(struct request *request, const struct upload_plan *plan)
+{
+	fleet_lock(request->server->fleet);
+	const struct fleet_host *host = fleet_host_at(request->server->fleet, plan->host);
+	const struct host_item *item = host ? host_item(host, STR(FLEET_OWN_TYPE)) : NULL;
+	bool is_newer = item && item->captured_at > plan->captured_at;
+	fleet_unlock(request->server->fleet);
+	return is_newer;
+}
+
 int api_start_upload(struct request *request, struct response *response)
 {
 	struct upload_plan plan;

@@ -110,9 +110,15 @@ str dictionary_vuln_name(const struct dictionary *dictionary, vuln_id id)
 
 static bool has(const struct fleet *fleet, uint32_t set, element_id element)
 {
-	for (size_t i = 0; set && i < fleet->sets[set].n_elements; i++) {
-		if (fleet->sets[set].elements[i] == element)
+	size_t low = 0, high = set ? fleet->sets[set].n_elements : 0;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (fleet->sets[set].elements[middle] == element)
 			return true;
+		if (fleet->sets[set].elements[middle] < element)
+			low = middle + 1;
+		else
+			high = middle;
 	}
 	return false;
 }
@@ -353,8 +359,10 @@ static void make_host(struct fleet *fleet, uint64_t number)
 	atomic_store(&fleet->hosts[number]->seen_at, 2000 + (int64_t)model_random(fleet, 20));
 	roaring_bitmap_add(fleet->hosts_of[account], (uint32_t)number);
 	uint32_t pairs = (uint32_t)fleet->size.n_sets / 2;
-	model_move(fleet, number, 2 * (1 + (uint32_t)model_random(fleet, pairs)),
-	        2 * (uint32_t)model_random(fleet, pairs) + 1);
+	uint32_t os = (uint32_t)model_random(fleet, pairs), language = os;
+	if (model_random(fleet, 32) == 0 || fleet->size.n_hosts < 2000)
+		language = (uint32_t)model_random(fleet, pairs); /* the few that are odd */
+	model_move(fleet, number, 2 * (1 + os), 2 * language + 1);
 }
 
 static int by_place(const void *a, const void *b, void *ctx)
