@@ -115,14 +115,13 @@ class Host:
             raise AssertionError(f"RegisterManagedInstance: {status} {answer}")
         self.id = answer["InstanceId"]
 
-    def renew(self):
-        """Temporary credentials, asked for with the host's own key."""
-        body = {"Fingerprint": self.fingerprint}
+    def call_by_key(self, operation, body):
+        """One call proved by the host's own key; gives (status, body)."""
         data = json.dumps(body).encode()
         at = datetime.datetime.now(datetime.timezone.utc)
         stamp, day = at.strftime("%Y%m%dT%H%M%SZ"), at.strftime("%Y%m%d")
         netloc = urllib.parse.urlparse(self.server.url).netloc
-        target = "AmazonSSM.RequestManagedInstanceRoleToken"
+        target = "AmazonSSM." + operation
         signed = "content-type;host;x-amz-date;x-amz-target"
         canonical = "\n".join(["POST", "/", "", "content-type:application/x-amz-json-1.1", f"host:{netloc}",
                                f"x-amz-date:{stamp}", f"x-amz-target:{target}", "", signed,
@@ -130,13 +129,29 @@ class Host:
         scope = f"{day}/{REGION}/ssm/aws4_request"
         text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
         signature = base64.b64encode(self.sign_rsa(text)).decode()
-        status, answer = self.post(target, body, {
+        return self.post(target, body, {
             "X-Amz-Date": stamp, "Authorization": f"AWS4-HMAC-SHA256 Credential={self.id}/{scope}, "
             f"SignedHeaders={signed}, Signature={signature}"})
+
+    def renew(self):
+        """Temporary credentials, asked for with the host's own key."""
+        status, answer = self.call_by_key("RequestManagedInstanceRoleToken", {"Fingerprint": self.fingerprint})
         if status != 200:
             raise AssertionError(f"RequestManagedInstanceRoleToken: {status} {answer}")
         self.access_key, self.secret_key, self.token = (answer["AccessKeyId"], answer["SecretAccessKey"],
                                                         answer["SessionToken"])
+
+    def exchange_key(self):
+        """A new key for the host, proved by the old one."""
+        old = self.key_file
+        self.key_file = self.folder / "next.pem"
+        public = self.make_key()
+        self.key_file, new = old, self.key_file
+        status, answer = self.call_by_key("UpdateManagedInstancePublicKey", {"NewPublicKey": public,
+                                                                             "NewPublicKeyType": "Rsa"})
+        if status != 200:
+            raise AssertionError(f"UpdateManagedInstancePublicKey: {status} {answer}")
+        self.key_file = new
 
     def ssm(self):
         return clients.client("ssm", self.server.url, self.access_key, self.secret_key, self.token, REGION)
