@@ -65,21 +65,46 @@ class Host:
             connection.close()
         return answer.status, json.loads(text or b"{}")
 
-    def call(self, operation, body, service="ssm", prefix="AmazonSSM"):
-        """One call signed with the host's temporary credentials, of operations that public clients do not know."""
+    def request(self, method, path, data, service, headers):
+        """One call signed with the host's temporary credentials; gives (status, body)."""
         clients.load()
         auth = importlib.import_module("botocore.auth")
         awsrequest = importlib.import_module("botocore.awsrequest")
         credentials = importlib.import_module("botocore.credentials")
-        data = json.dumps(body).encode()
-        request = awsrequest.AWSRequest("POST", self.server.url + "/", data=data, headers={
-            "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"{prefix}.{operation}"})
+        request = awsrequest.AWSRequest(method, self.server.url + path, data=data, headers=headers)
         auth.SigV4Auth(credentials.Credentials(self.access_key, self.secret_key, self.token), service,
                        REGION).add_auth(request)
-        headers = {k: v for k, v in request.headers.items() if k.lower() not in ("content-type", "x-amz-target")}
-        status, answer = self.post(f"{prefix}.{operation}", body, headers)
+        place = urllib.parse.urlparse(self.server.url)
+        connection = http.client.HTTPConnection(place.hostname, place.port, timeout=60)
+        try:
+            connection.request(method, path, data, {**dict(request.headers.items()), "Host": place.netloc})
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        return answer.status, json.loads(text or b"{}")
+
+    def try_call(self, operation, body, service="ssm", prefix="AmazonSSM"):
+        """One JSON 1.1 call, of operations that public clients do not know; gives (status, body)."""
+        return self.request("POST", "/", json.dumps(body).encode(), service, {
+            "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"{prefix}.{operation}"})
+
+    def call(self, operation, body, service="ssm", prefix="AmazonSSM"):
+        """The same, which must succeed."""
+        status, answer = self.try_call(operation, body, service, prefix)
         if status != 200:
             raise AssertionError(f"{operation}: {status} {answer}")
+        return answer
+
+    def messages(self, operation, body):
+        """One call of the service that brings commands."""
+        return self.call(operation, body, "ec2messages", "EC2WindowsMessageDeliveryService")
+
+    def send(self, method, path, data, **headers):
+        """One call of our own service, which must succeed."""
+        status, answer = self.request(method, path, data, "sonde", headers)
+        if status != 200:
+            raise AssertionError(f"{method} {path}: {status} {answer}")
         return answer
 
     def register(self, activation):
@@ -90,14 +115,13 @@ class Host:
             raise AssertionError(f"RegisterManagedInstance: {status} {answer}")
         self.id = answer["InstanceId"]
 
-    def renew(self):
-        """Temporary credentials, asked for with the host's own key."""
-        body = {"Fingerprint": self.fingerprint}
+    def call_by_key(self, operation, body):
+        """One call proved by the host's own key; gives (status, body)."""
         data = json.dumps(body).encode()
         at = datetime.datetime.now(datetime.timezone.utc)
         stamp, day = at.strftime("%Y%m%dT%H%M%SZ"), at.strftime("%Y%m%d")
         netloc = urllib.parse.urlparse(self.server.url).netloc
-        target = "AmazonSSM.RequestManagedInstanceRoleToken"
+        target = "AmazonSSM." + operation
         signed = "content-type;host;x-amz-date;x-amz-target"
         canonical = "\n".join(["POST", "/", "", "content-type:application/x-amz-json-1.1", f"host:{netloc}",
                                f"x-amz-date:{stamp}", f"x-amz-target:{target}", "", signed,
@@ -105,13 +129,29 @@ class Host:
         scope = f"{day}/{REGION}/ssm/aws4_request"
         text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
         signature = base64.b64encode(self.sign_rsa(text)).decode()
-        status, answer = self.post(target, body, {
+        return self.post(target, body, {
             "X-Amz-Date": stamp, "Authorization": f"AWS4-HMAC-SHA256 Credential={self.id}/{scope}, "
             f"SignedHeaders={signed}, Signature={signature}"})
+
+    def renew(self):
+        """Temporary credentials, asked for with the host's own key."""
+        status, answer = self.call_by_key("RequestManagedInstanceRoleToken", {"Fingerprint": self.fingerprint})
         if status != 200:
             raise AssertionError(f"RequestManagedInstanceRoleToken: {status} {answer}")
         self.access_key, self.secret_key, self.token = (answer["AccessKeyId"], answer["SecretAccessKey"],
                                                         answer["SessionToken"])
+
+    def exchange_key(self):
+        """A new key for the host, proved by the old one."""
+        old = self.key_file
+        self.key_file = self.folder / "next.pem"
+        public = self.make_key()
+        self.key_file, new = old, self.key_file
+        status, answer = self.call_by_key("UpdateManagedInstancePublicKey", {"NewPublicKey": public,
+                                                                             "NewPublicKeyType": "Rsa"})
+        if status != 200:
+            raise AssertionError(f"UpdateManagedInstancePublicKey: {status} {answer}")
+        self.key_file = new
 
     def ssm(self):
         return clients.client("ssm", self.server.url, self.access_key, self.secret_key, self.token, REGION)
@@ -148,6 +188,35 @@ class Host:
                     raise
         ssm.put_inventory(InstanceId=self.id, Items=[{**item, "Content": rows}])
         return 1
+
+
+    def upload(self, report, at=None, chunk=0):
+        """As our own agent does: announce, send in pieces, complete. Gives the last status."""
+        self.captured_at = at if at is not None else self.captured_at + 1
+        data = json.dumps(report).encode()
+        packed = zstd_stored(data)
+        json_type = {"Content-Type": "application/json"}
+        start = self.send("POST", "/sonde/uploads", json.dumps({
+            "InstanceId": self.id, "CaptureTime": now_text(self.captured_at), "Encoding": "zstd",
+            "ContentHash": hashlib.sha256(data).hexdigest(), "CompressedBytes": len(packed),
+            "Bytes": len(data)}).encode(), **json_type)
+        if start["Status"] != "SEND":
+            return start["Status"]
+        place, step = start["NextOffset"], chunk or start["ChunkBytes"]
+        while place < len(packed):
+            place = self.send("PUT", f"/sonde/uploads/{start['UploadId']}/{place}", packed[place:place + step],
+                              **{"Content-Type": "application/octet-stream"})["NextOffset"]
+        return self.send("POST", f"/sonde/uploads/{start['UploadId']}/complete", b"{}", **json_type)["Status"]
+
+
+def zstd_stored(data, block=100000):
+    """A zstd frame of raw blocks (RFC 8878, 3.1.1): compressed by nothing, so that no library is needed."""
+    out = b"\x28\xb5\x2f\xfd\x00\x38"  # magic, a frame without a size, a window of 128 KiB
+    for at in range(0, max(len(data), 1), block):
+        piece = data[at:at + block]
+        last = at + block >= len(data)
+        out += ((len(piece) << 3) | last).to_bytes(3, "little") + piece
+    return out
 
 
 def application(name, version, arch="amd64", publisher="Debian", **more):

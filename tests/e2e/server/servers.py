@@ -92,20 +92,48 @@ class Server:
     def account(self, name, *flags):
         return json.loads(self.run_command("account", "add", "--name", name, "--format", "json", *flags))["account"]
 
-    def key(self, account, role="admin"):
-        made = json.loads(self.run_command("key", "add", "--account", account, "--role", role, "--format", "json"))
+    def organisation(self, management, *members, delegated=None):
+        """Join accounts to an organisation of one of them."""
+        self.run_command("organisation", "create", management)
+        for member in members:
+            self.run_command("organisation", "add", management, member)
+        if delegated:
+            self.run_command("organisation", "delegate", delegated)
+
+    def key(self, account, role="admin", *flags):
+        made = json.loads(self.run_command("key", "add", "--account", account, "--role", role, "--format", "json",
+                                           *flags))
         return made["access_key_id"], made["secret_access_key"]
 
     def client(self, service, key, **more):
         return clients.client(service, self.url, *key, **more)
 
     # -- what it knows --
-    def advise(self, records):
-        """Import OSV records into the database that the server reads; those of earlier calls stay."""
+    def advise(self, records, epss=None, kev=()):
+        """Import OSV records, and the scores and the known exploits of some CVEs, into the database that the server
+        reads; records of earlier calls stay."""
         folder = self.scratch / "advisories"
         for record in records:
-            harness.write(folder / (record["id"] + ".json"), json.dumps(record))
-        harness.sonde("db", "import", "-q", "--data", self.data, "--db", self.data / "db", folder)
+            harness.write(folder / (record["id"].replace(":", "_") + ".json"), json.dumps(record))
+        sources = [folder]
+        if epss:
+            rows = "".join(f"{cve},{score},{score}\n" for cve, score in epss.items())
+            sources.append(harness.write(self.scratch / "epss_scores-2026-11-20.csv",
+                                         "#model_version:v2025.03.14,score_date:2026-11-20T00:00:00+0000\n"
+                                         "cve,epss,percentile\n" + rows))
+        if kev:
+            entries = [{"cveID": cve, "dateAdded": "2026-08-21", "dueDate": "2026-09-11",
+                        "requiredAction": "Apply updates.", "product": "x"} for cve in kev]
+            sources.append(harness.write(self.scratch / "known_exploited_vulnerabilities.json", json.dumps(
+                {"title": "t", "catalogVersion": "2026.11.20", "dateReleased": "2026-11-20T00:00:00.0000Z",
+                 "count": len(entries), "vulnerabilities": entries})))
+        harness.sonde("db", "import", "-q", "--data", self.data, "--db", self.data / "db", *sources)
+
+    def answered(self):
+        """The operations that were answered well since the start, "service.Name"."""
+        rows = re.findall(r'^sonde_operations_total\{service="(\w+)",operation="(\w+)",outcome="good"\} \d+',
+                          self.get("/metrics"), re.M)
+        return {f"{service}.{name}" for service, name in rows}
 
     def generation(self):
         """The number of the generation that answers now."""

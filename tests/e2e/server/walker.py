@@ -1,10 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holds every answer against the client's own published model: no member that the model does not know, none missing
 that it requires, enums only with its own words, times as numbers; and remembers what was never sent."""
+import datetime
 import json
+import xml.etree.ElementTree
 
 # Required by the model also where there is nothing to say: AWS leaves them out on success, and so do we.
 NOT_SENT_ON_SUCCESS = {("State", "errorCode"), ("State", "errorMessage")}
+
+
+def tag_of(element):
+    return element.tag.rpartition("}")[2]
+
+
+def read_boolean(text):
+    return {"true": True, "false": False}.get(text, text)
+
+
+def read_time(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 class Walker:
@@ -24,13 +38,15 @@ class Walker:
     def on_answer(self, operation_model, response_dict, **_):
         body = response_dict["body"]
         protocol = operation_model.metadata.get("protocol", "")
-        if response_dict["status_code"] != 200 or protocol not in ("json", "rest-json"):
+        if response_dict["status_code"] != 200:
             return
         name = f"{operation_model.service_model.service_name}.{operation_model.name}"
         self.operations.add(name)
         shape = operation_model.output_shape
-        text = body if isinstance(body, (bytes, str)) else b""
-        value = json.loads(text) if text.strip() else {}
+        if protocol in ("ec2", "query"):
+            value = self.from_answer(name, operation_model, body)
+        else:
+            value = json.loads(body) if body.strip() else {}
         if shape is None:
             if value:
                 self.problems.append(f"{name}: has no output, and sent {sorted(value)}")
@@ -39,6 +55,41 @@ class Walker:
             self.known[name] = set()
             self.list_members(shape, "", self.known[name], ())
         self.walk(name, shape, value, "")
+
+    # -- XML --
+    def from_answer(self, name, operation_model, body):
+        root = xml.etree.ElementTree.fromstring(body)
+        shape = operation_model.output_shape
+        if tag_of(root) != operation_model.name + "Response":
+            self.fail(name, "", f"the answer is called {tag_of(root)}")
+        wrapper = shape and shape.serialization.get("resultWrapper")
+        if wrapper:
+            inner = [child for child in root if tag_of(child) == wrapper]
+            return self.from_xml(name, shape, inner[0], "") if inner else {}
+        rest = [child for child in root if tag_of(child) not in ("requestId", "return", "ResponseMetadata")]
+        root[:] = rest
+        return self.from_xml(name, shape, root, "") if shape else {tag_of(child): 1 for child in rest}
+
+    def from_xml(self, name, shape, element, path):
+        """What an element holds, as JSON would have it, so that the same walk judges it."""
+        if shape.type_name == "structure":
+            known = {member.serialization.get("name", key): (key, member) for key, member in shape.members.items()}
+            value = {}
+            for child in element:
+                if tag_of(child) not in known:
+                    self.fail(name, path, f"the model has no element {tag_of(child)}")
+                    continue
+                key, member = known[tag_of(child)]
+                value[key] = self.from_xml(name, member, child, f"{path}.{key}")
+            return value
+        if shape.type_name == "list":
+            return [self.from_xml(name, shape.member, child, path + "[]") for child in element]
+        text = element.text or ""
+        try:
+            return {"integer": int, "long": int, "double": float, "float": float, "boolean": read_boolean,
+                    "timestamp": read_time}.get(shape.type_name, str)(text)
+        except ValueError:
+            return text
 
     def list_members(self, shape, path, out, above):
         if shape.type_name == "structure" and shape.name not in above:
