@@ -31,6 +31,7 @@ class Host:
         self.key_file = folder / "key.pem"
         self.fingerprint = fingerprint or str(uuid.uuid4())
         self.captured_at = int(time.time()) - 3600
+        self.made = None
         if activation is None:
             activation = account_client.create_activation(IamRole="AmazonEC2RunCommandRoleForManagedInstances",
                                                           RegistrationLimit=1)
@@ -154,7 +155,11 @@ class Host:
         self.key_file = new
 
     def ssm(self):
-        return clients.client("ssm", self.server.url, self.access_key, self.secret_key, self.token, REGION)
+        """A client of boto3 with the present credentials."""
+        if not self.made or self.made[0] != (self.server.url, self.access_key):
+            self.made = ((self.server.url, self.access_key), clients.client(
+                "ssm", self.server.url, self.access_key, self.secret_key, self.token, REGION))
+        return self.made[1]
 
     @property
     def digits(self):

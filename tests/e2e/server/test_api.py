@@ -31,8 +31,8 @@ def test_api__what_is_not_there_is_refused_as_amazon_does(scratch):
     refused(inspector.list_cis_scans, "UnknownOperationException")
     refused(w.client("sts").get_session_token, "InvalidAction")
     refused(w.client("organizations", "management").list_roots, "UnknownOperationException")
-    for call in (inspector.list_findings, inspector.list_coverage, inspector.list_filters, inspector.list_members,
-                 inspector.list_usage_totals):
+    for call in (inspector.list_findings, inspector.list_coverage, inspector.list_filters,
+                 inspector.list_usage_totals, w.client("inspector2", "delegated").list_members):
         for token in ("nonsense", "x" * 1000, "é"):
             refused(call, "ValidationException", nextToken=token)
     refused(w.client("ssm").list_documents, "InvalidNextToken", NextToken="nonsense")
@@ -53,7 +53,7 @@ def test_api__validation_names_the_fields(scratch):
             (inspector.list_findings, {"filterCriteria": {"severity": [{"comparison": "SOME", "value": "x"}]}}, "severity"),
             (inspector.list_findings, {"sortCriteria": {"field": "COLOUR", "sortOrder": "ASC"}}, "field"),
             (inspector.create_filter, {"name": "x", "action": "BREAK", "filterCriteria": {}}, "action"),
-            (inspector.get_member, {"accountId": "12"}, "accountId"),
+            (inspector.get_member, {"accountId": "abcdefghijkl"}, "accountId"),
             (inspector.create_findings_report, {"reportFormat": "PDF", "s3Destination": DESTINATION}, "reportFormat"),
             (inspector.create_findings_report, {"reportFormat": "CSV", "s3Destination": {
                 **DESTINATION, "bucketName": "../../etc"}}, "bucketName"),
@@ -121,7 +121,7 @@ def test_api__every_operation_was_answered(scratch):
 
 # Lists that this fleet cannot fill, each with the reason.
 EMPTY = {
-    ("inspector2.ListFindings", ".x"),
+    ("ec2.DescribeInstances", ".Reservations[].Groups"),  # hosts of ours are in no security groups
 }
 
 
