@@ -8,6 +8,7 @@
 #     SAN=asan|tsan     under sanitizers          make cover        line coverage per room
 #   make fuzz         libFuzzer over every        make bench        measure; one JSON line each
 #     TIME=60           target, seconds each      make static       one static binary
+#   make package-plugin DATA=DIR  the package for aws:configurePackage, into a server's data folder
 #   make update T=... rewrite expected files      make install      DESTDIR= PREFIX=/usr/local
 
 PREFIX ?= /usr/local
@@ -16,7 +17,9 @@ T ?=
 TIME ?= 60
 BUILD = build/release
 
-.PHONY: all run check check-slow lint bench fuzz install update cover static clean deps-build deps-test deps-lint
+DATA ?=
+
+.PHONY: package-plugin all run check check-slow lint bench fuzz install update cover static clean deps-build deps-test deps-lint
 
 all: deps-build
 	scripts/build $(BUILD)
@@ -55,6 +58,9 @@ static: deps-build
 install: deps-build
 	scripts/build build/install --prefix "$(PREFIX)" -Dbuildtype=release -Doptimization=2
 	meson install -C build/install --no-rebuild --strip $(if $(DESTDIR),--destdir "$(abspath $(DESTDIR))")
+
+package-plugin: deps-build
+	scripts/package-plugin --data "$(DATA)"
 
 clean:
 	rm -rf build

@@ -30,7 +30,7 @@
 #include "base/json.h"
 
 static const char usage[] =
-        "usage: fleet_sim --url URL --state FILE --hosts N --mode enrol|full|load|verify\n"
+        "usage: fleet_sim --url URL --state FILE --hosts N --mode enrol|full|load|verify|show\n"
         "       [--key ID:SECRET] [--connections K] [--idle N] [--seed S] [--sets N]\n"
         "       [--packages OS,LANGUAGE] [--requests N] [--seconds S] [--rate N]\n"
         "       [--changes PERCENT] [--change os|language|both] [--log FILE] [--until-broken]\n";
@@ -208,10 +208,36 @@ static int verify(struct sim *sim, struct err *err)
 	return r;
 }
 
+/* What hosts have, as the server has to have it. */
+static int show(struct sim *sim, struct err *err)
+{
+	autobuf text = BUF((size_t)1 << 30);
+	struct json_writer w = JSON_WRITER(&text, false);
+	for (size_t i = 0; i < sim->n_hosts; i++) {
+		const struct sim_host *host = &sim->hosts[i];
+		json_write_object(&w);
+		json_write_member_str(&w, "id", str_from_c(host->id));
+		for (int type = 0; type < SIM_TYPES; type++) {
+			json_write_key(&w, sim_type_name((enum sim_type)type));
+			sim_content(sim, i, (enum sim_type)type, host->reports[type].moved, &text);
+			w.comma = true;
+			w.after_key = false;
+		}
+		json_write_object_end(&w);
+		w.comma = false;
+		buf_add_byte(&text, '\n');
+	}
+	if (buf_failed(&text))
+		return err_set(err, -ENOMEM, "no memory for what %zu hosts have", sim->n_hosts);
+	return fwrite(text.p, 1, text.n, stdout) == text.n
+	               ? 0
+	               : err_set(err, -EIO, "cannot write to standard output");
+}
+
 static const struct mode {
 	const char *name;
 	int (*run)(struct sim *sim, struct err *err);
-} modes[] = { { "enrol", enrol }, { "load", load }, { "verify", verify } };
+} modes[] = { { "enrol", enrol }, { "load", load }, { "verify", verify }, { "show", show } };
 
 static int run_mode(struct sim *sim, const char *mode, struct err *err)
 {

@@ -63,7 +63,7 @@ int sim_state_write(const struct sim *sim, const char *path, struct err *err)
 	json_write_object_end(&w);
 	if (buf_failed(&text))
 		return err_set(err, -ENOMEM, "no memory for the state of %zu hosts", sim->n_hosts);
-	return fs_replace(AT_FDCWD, path, buf_str(&text), 0600, err);
+	return fs_replace_path(path, buf_str(&text), 0600, err);
 }
 
 static bool take_text(const struct value *from, const char *key, char *ret, size_t size)

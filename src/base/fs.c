@@ -157,6 +157,21 @@ int fs_open_dir(const char *path, bool make, struct err *err)
 	              : fd;
 }
 
+int fs_replace_path(const char *path, str bytes, unsigned mode, struct err *err)
+{
+	char folder[PATH_MAX];
+	str dir, name;
+	if (!str_split_last(str_from_c(path), '/', &dir, &name))
+		return fs_replace(AT_FDCWD, path, bytes, mode, err);
+	if (name.n == 0 || dir.n + 1 >= sizeof(folder))
+		return err_set(err, -EINVAL, "%s: not a file name", path);
+	/* With its '/', so that the root is a folder too. */
+	memcpy(folder, path, dir.n + 1);
+	folder[dir.n + 1] = '\0';
+	autoclose int fd = fs_open_dir(folder, false, err);
+	return fd < 0 ? fd : fs_replace(fd, name.p, bytes, mode, err);
+}
+
 static int remove_children(int dir_fd, const char *name, unsigned depth);
 
 /* One entry; a folder with what is in it. Depth is that of our own folders, so 16 is ample. */

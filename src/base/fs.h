@@ -34,6 +34,13 @@ int fs_read_fd(int fd, const char *name, struct buf *out, struct err *err);
 int fs_replace(int dir_fd, const char *name, str bytes, unsigned mode, struct err *err);
 
 /**
+ * The same for a file by its whole path, whose folder must be there.
+ *
+ * Returns: 0; -errno; -EINVAL when the path ends in '/'
+ */
+int fs_replace_path(const char *path, str bytes, unsigned mode, struct err *err);
+
+/**
  * Make a folder and its missing parents.
  *
  * Returns: 0 also when it is there already; -errno

@@ -71,14 +71,5 @@ int write_output(const struct settings *settings, str text, struct err *err)
 	autofree char *real = realpath(path, NULL);
 	if (real)
 		path = real;
-	str dir, name;
-	if (!str_split_last(str_from_c(path), '/', &dir, &name))
-		return fs_replace(AT_FDCWD, path, text, 0, err);
-	autobuf folder = BUF(4096);
-	buf_add(&folder, dir.n > 0 ? dir : STR("/"));
-	buf_add_byte(&folder, '\0');
-	if (buf_failed(&folder) || name.n == 0)
-		return err_set(err, -EINVAL, "%s: not a file name", path);
-	autoclose int fd = fs_open_dir(folder.p, false, err);
-	return fd < 0 ? fd : fs_replace(fd, name.p, text, 0, err);
+	return fs_replace_path(path, text, 0, err);
 }

@@ -12,10 +12,14 @@
  * state only, and a commit that fails changes nothing.
  *
  * Locks, in the order in which they may be taken:
- *   ingest   shared by changes of hosts, alone for the exchange of the generation
- *   stripe   one of a fixed number of mutexes, by host number: changes of one host follow each
- * other world    the index: read by queries, written while a change is applied, which is short
- *   inside struct dictionary: its own
+ *   ingest  shared by changes of hosts, alone for the exchange of the generation and for tidying
+ *   stripe  one of a fixed number of mutexes, by the bucket of a host: changes of the hosts of one
+ *           bucket follow each other
+ *   adding  ids that are being taken, for a moment
+ *   db      the database, while new elements are matched
+ *   world   the index: read by queries, written while a change is applied, which is short
+ *   inside  struct dictionary, struct sets, a generation, a list of closed findings, the places
+ * that are remembered: each its own, under which no other is taken
  */
 
 #include "base/err.h"
@@ -44,8 +48,9 @@ struct fleet_config {
  * treated as by fleet_renew().
  *
  * Out:     ret  caller closes
- * Returns: 0, also without a database: nothing matches then; -ERR_FORMAT when a record is damaged;
- *          -ENOMEM; what the store says
+ * Returns: 0, also without a usable database: then what was known to match stays, without what the
+ *          data said of it, and nothing new matches; -ERR_FORMAT when a record is damaged; -ENOMEM;
+ *          what the store says
  */
 int fleet_open(const struct fleet_config *config, struct fleet **ret, struct err *err);
 
@@ -70,9 +75,9 @@ struct host_change {
  *
  * In:      id       17 hexadecimal digits; no other host of any account may have it
  *          change   its first state
- *          with     more records to commit with it, or NULL; consumed in neither case
- * Out:     ret_number
- * Returns: 0, durable; -EEXIST when the id is taken; what the store says
+ *          with     more records to commit with it, or NULL: takes those of the host, too, and has
+ * to be released in either case Out:     ret_number Returns: 0, durable; -EEXIST when the id is
+ * taken; what the store says
  */
 int fleet_host_add(struct fleet *fleet, int64_t account, const char *id,
         const struct host_change *change, int64_t now_at, struct store_batch *with,
@@ -106,20 +111,22 @@ struct report_item {
 /** Why a report was not taken. */
 enum report_verdict {
 	REPORT_TAKEN,
-	REPORT_STALE,      /* older than what is there: acknowledged, and ignored */
+	REPORT_STALE,      /* older than what is there: acknowledged, and passed over */
 	REPORT_NO_CONTENT, /* a hash alone, and there is no content of that type: send it */
 	REPORT_OTHER_HASH, /* a hash alone, and it is another than that of the content: send it */
 };
 
 /**
- * Take a report: all its items, or none. Of each type only the newest by capture time counts;
- * an equal hash moves the times and nothing else. What it changes in the host's sets opens and
- * closes findings.
+ * Take a report: all its items, or none when one of them needs content. Of each type only the
+ * newest by capture time counts: an older item is passed over, and the others are taken. An equal
+ * hash, or the same content once more, moves the times and nothing else. What it changes in the
+ * host's sets opens and closes findings.
  *
  * Out:     ret_verdict  of the item that decided; REPORT_TAKEN when all were
  *          ret_item     which item that was
- * Returns: 0, durable (also for REPORT_STALE); -ENOENT when there is no such host; -ERR_LIMIT when
- *          an item has more packages or longer fields than is accepted; what the store says
+ * Returns: 0, durable (also for REPORT_STALE); -ENOENT when there is no such host; -ERR_FORMAT when
+ *          content is not what its type says; -ERR_LIMIT when an item has more packages or longer
+ *          fields than is accepted; what the store says
  */
 int fleet_report(struct fleet *fleet, uint64_t number, const struct report_item *items, size_t n,
         int64_t now_at, enum report_verdict *ret_verdict, size_t *ret_item, struct err *err);
@@ -143,7 +150,7 @@ int64_t fleet_forget_type(
 /**
  * If the database is another one than that of the present generation: match every element with it,
  * write down what is new and what is closed, and exchange the generation. Hosts are not asked, and
- * queries go on meanwhile.
+ * queries go on meanwhile. While a source of the data is damaged, nothing is closed on its silence.
  *
  * Returns: 1 when there is a new generation; 0 when the data are the same; else the old generation
  *          stays, and the reason is told: what vulndb_open() and the store say

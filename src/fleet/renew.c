@@ -284,11 +284,12 @@ int renew_at_start(struct fleet *fleet, int64_t now_at, struct err *err)
 		r = match_all(&renewal, false, &why);
 	if (r == 0)
 		r = exchange(&renewal, &why);
-	if (r == -ERR_FORMAT) {
-		fleet_tell(fleet, "the vulnerability data cannot be used: %s", why.text);
-		return 0;
-	}
-	return r < 0 ? err_set(err, r, "%s", why.text) : 0;
+	if (r == -ENOMEM)
+		return err_set(err, r, "%s", why.text);
+	/* A full disk must not keep anybody from looking; fleet_renew() tries again. */
+	if (r < 0)
+		fleet_tell(fleet, "the vulnerability data cannot be used yet: %s", why.text);
+	return 0;
 }
 
 static bool is_present(const struct fleet *fleet, const struct vulndb *db)

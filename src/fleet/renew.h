@@ -13,8 +13,8 @@
  * Match everything when the fleet is opened, and put the result in the place of the generation that
  * was loaded; as fleet_renew() where it differs from what was known.
  *
- * Returns: 0, also when there is no database or it cannot be used: then what was known stays; what
- * the store says
+ * Returns: 0, also when there is no database, it cannot be used or the store refuses what differs:
+ *          then what was known stays; -ENOMEM
  */
 int renew_at_start(struct fleet *fleet, int64_t now_at, struct err *err);
 

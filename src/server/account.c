@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Accounts and organisations: each is one object, "account/self" and "organisation/self". */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "server/accounts.h"
 #include "server/inside.h"
 
 #define PATHS_MAX 5
@@ -189,35 +191,51 @@ int account_list(
 
 /* ---- who sees what ---- */
 
-int caller_accounts(struct server *server, const struct caller *caller, struct arena *arena,
-        const int64_t **ret, size_t *ret_count)
+bool account_is_enabled(const struct account *account)
 {
-	const struct account *all = NULL;
-	size_t n_all = 0, n = 0;
-	bool done = false;
-	if (caller->is_delegated && caller->role != ROLE_HOST) {
-		int r = account_list(server, arena, &all, &n_all);
-		if (r < 0)
-			return r;
+	return account->is_ec2_enabled || account->is_ecr_enabled || account->is_lambda_enabled ||
+	       account->is_lambda_code_enabled || account->is_code_enabled;
+}
+
+/* The caller's own account, and for the delegated administrator also its members; sorted. */
+static int list_seen(struct server *server, const struct caller *caller, bool is_enabled_only,
+        struct arena *arena, const int64_t **ret, size_t *ret_count)
+{
+	const struct account *all;
+	struct account own;
+	size_t n_all = 1, n = 0;
+	int r = account_get(server, caller->account, arena, &own);
+	all = &own;
+	if (r == -ENOENT) {
+		n_all = 0;
+		r = 0;
+	} else if (r >= 0 && caller->is_delegated && caller->role != ROLE_HOST) {
+		r = account_list(server, arena, &all, &n_all);
 	}
-	int64_t *numbers = arena_alloc(arena, n_all + 1, sizeof(*numbers));
+	int64_t *numbers = r < 0 ? NULL : arena_alloc(arena, n_all + 1, sizeof(*numbers));
 	if (!numbers)
 		return -ERR_LIMIT;
-	/* They come sorted; the caller's own goes in at its place. */
 	for (size_t i = 0; i < n_all; i++) {
-		if (!done && all[i].number >= caller->account) {
-			numbers[n++] = caller->account;
-			done = true;
-		}
-		if (all[i].number != caller->account && all[i].is_member &&
-		        all[i].organisation == caller->organisation)
+		bool is_seen = all[i].number == caller->account ||
+		               (all[i].is_member && all[i].organisation == caller->organisation);
+		if (is_seen && (!is_enabled_only || account_is_enabled(&all[i])))
 			numbers[n++] = all[i].number;
 	}
-	if (!done)
-		numbers[n++] = caller->account;
 	*ret = numbers;
 	*ret_count = n;
 	return 0;
+}
+
+int caller_accounts(struct server *server, const struct caller *caller, struct arena *arena,
+        const int64_t **ret, size_t *ret_count)
+{
+	return list_seen(server, caller, true, arena, ret, ret_count);
+}
+
+int caller_members(struct server *server, const struct caller *caller, struct arena *arena,
+        const int64_t **ret, size_t *ret_count)
+{
+	return list_seen(server, caller, false, arena, ret, ret_count);
 }
 
 bool caller_sees(struct server *server, const struct caller *caller, int64_t account)
@@ -283,10 +301,4 @@ int organisation_take_in(const struct organisation *organisation, struct account
 			account->enabled_at = now_at;
 	}
 	return account_change(account, arena, ret);
-}
-
-bool account_is_enabled(const struct account *account)
-{
-	return account->is_ec2_enabled || account->is_ecr_enabled || account->is_lambda_enabled ||
-	       account->is_lambda_code_enabled || account->is_code_enabled;
 }

@@ -37,6 +37,10 @@ void scan_set(struct account *account, size_t type, bool is_on);
 int accounts_named(
         const struct request *request, const char *member, const int64_t **ret, size_t *ret_count);
 
+/** The caller's account and its members, as caller_accounts(), also where nothing is on. */
+int caller_members(struct server *server, const struct caller *caller, struct arena *arena,
+        const int64_t **ret, size_t *ret_count);
+
 /** What accounts_change() calls with the account as it is. Returns: 0: write it; anything else: do
  * not, and return that */
 typedef int account_edit(void *ctx, struct account *account);

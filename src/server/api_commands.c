@@ -279,6 +279,19 @@ static int find_command(struct request *request, struct response *response, stru
 	                    : r;
 }
 
+/* The host's poll may be waiting: it is to end what it runs. */
+static void wake_host(struct request *request, str id)
+{
+	uint64_t number = 0;
+	fleet_lock(request->server->fleet);
+	const struct fleet_host *host = fleet_host_find(request->server->fleet, id);
+	if (host)
+		number = host->number;
+	fleet_unlock(request->server->fleet);
+	if (number != 0)
+		server_wake(request->server, server_host_key(number));
+}
+
 /* One host: what it has not taken is taken back, what it runs it is told to end. */
 static int cancel_one(
         struct request *request, struct command *command, struct invocation *invocation)
@@ -305,7 +318,11 @@ static int cancel_one(
 			r = message_change(account, invocation->host_id, str_from_c(id), "cancel",
 			        command->id, 0, false, request->arena, &changes[2]);
 	}
-	return r < 0 ? r : request_commit(request, changes, 3, "CancelCommand", command->id);
+	if (r == 0)
+		r = request_commit(request, changes, 3, "CancelCommand", command->id);
+	if (r == 0 && before != COMMAND_PENDING)
+		wake_host(request, invocation->host_id);
+	return r;
 }
 
 static int cancel(struct request *request, struct response *response)
@@ -342,25 +359,11 @@ static int cancel(struct request *request, struct response *response)
 	return r;
 }
 
-/* Wake the hosts behind the lock: those that run the command end it. */
-static void wake_all(struct request *request)
-{
-	uint32_t *numbers = NULL;
-	size_t n = 0;
-	if (account_hosts(request->server, request->caller.account, request->arena, &numbers, &n) <
-	        0)
-		return;
-	for (size_t i = 0; i < n; i++)
-		server_wake(request->server, server_host_key(numbers[i]));
-}
-
 int api_command_cancel(struct request *request, struct response *response)
 {
 	account_lock(request->server, request->caller.account);
 	int r = cancel(request, response);
 	account_unlock(request->server, request->caller.account);
-	if (r == 0)
-		wake_all(request);
 	return r;
 }
 

@@ -133,8 +133,7 @@ int api_update_organisation_deep_configuration(struct request *request, struct r
 	        "update deep inspection of the organisation", edit_organisation, request,
 	        &organisation);
 	if (r >= 0)
-		r = caller_accounts(
-		        request->server, &request->caller, request->arena, &numbers, &n);
+		r = caller_members(request->server, &request->caller, request->arena, &numbers, &n);
 	for (size_t i = 0; r >= 0 && i < n; i++)
 		accounts_settle(request, numbers[i]);
 	return r;
@@ -187,7 +186,7 @@ static int find_members(struct request *request, struct member **ret, size_t *re
 	size_t n;
 	bool is_named = value_count(value_get(request->in, STR("accountIds"))) > 0;
 	int r = is_named ? accounts_named(request, "accountIds", &numbers, &n)
-	                 : caller_accounts(
+	                 : caller_members(
 	                           request->server, &request->caller, request->arena, &numbers, &n);
 	struct member *members =
 	        r < 0 ? NULL : arena_alloc(request->arena, n + 1, sizeof(*members));

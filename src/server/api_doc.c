@@ -12,6 +12,7 @@ static const struct title {
 	{ "ssm", "ssm: Systems Manager, JSON 1.1, target AmazonSSM" },
 	{ "ec2messages", "ec2messages: messages of agents, JSON 1.1, target "
 	                 "EC2WindowsMessageDeliveryService" },
+	{ "sonde", "sonde: uploads of inventories, REST-JSON" },
 	{ "ec2", "ec2: tags and instances, EC2 Query" },
 	{ "sts", "sts: identities, Query" },
 	{ "organizations", "organizations: accounts, JSON 1.1, target AWSOrganizationsV20161128" },

@@ -121,7 +121,8 @@ static int give(struct outbox *outbox, str id, const struct value *v, struct obj
 	        request->arena, ret);
 }
 
-static int give_queue(struct outbox *outbox)
+/* Under account_lock(). */
+static int give_waiting(struct outbox *outbox)
 {
 	struct request *request = outbox->request;
 	struct object_change changes[MESSAGES_AT_ONCE];
@@ -143,6 +144,26 @@ static int give_queue(struct outbox *outbox)
 	}
 	if (r == 0 && n_changes > 0)
 		r = objects_change(request->server->objects, changes, n_changes, NULL, &err);
+	return r;
+}
+
+/* Most polls find an empty queue, and hold nobody up. */
+static int give_queue(struct outbox *outbox)
+{
+	struct request *request = outbox->request;
+	const struct object *first = NULL;
+	size_t n = 0;
+	str prefix;
+
+	int r = arena_printf(request->arena, &prefix, "%s/", outbox->host.id);
+	if (r == 0)
+		r = object_list(request->server->objects, outbox->host.account, "message", prefix,
+		        none, 1, request->arena, &first, &n);
+	if (r < 0 || n == 0)
+		return r;
+	account_lock(request->server, outbox->host.account);
+	r = give_waiting(outbox);
+	account_unlock(request->server, outbox->host.account);
 	return r;
 }
 
@@ -216,15 +237,15 @@ int api_message_get(struct request *request, struct response *response)
 	if (r < 0)
 		return r;
 	json_write_array(&w);
-	account_lock(request->server, outbox.host.account);
 	r = give_queue(&outbox);
 	if (r == 0)
 		r = give_rounds(&outbox);
-	account_unlock(request->server, outbox.host.account);
 	json_write_array_end(&w);
 	if (r < 0)
 		return r;
-	if (outbox.n == 0 && !request->is_wait_over)
+	/* A poll that was woken for nothing is answered: put off again, it would last longer than
+	   agents wait. */
+	if (outbox.n == 0 && !request->is_wait_over && request->attempt == 0)
 		return response_defer(response, server_host_key(outbox.host.number), POLL_MS);
 	if (buf_failed(&messages))
 		return -ERR_LIMIT;

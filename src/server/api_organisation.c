@@ -14,7 +14,7 @@ static int count_members(struct request *request, size_t *ret)
 {
 	const int64_t *numbers;
 	size_t n;
-	int r = caller_accounts(request->server, &request->caller, request->arena, &numbers, &n);
+	int r = caller_members(request->server, &request->caller, request->arena, &numbers, &n);
 	if (r >= 0)
 		*ret = n - 1;
 	return r;

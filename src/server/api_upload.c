@@ -136,10 +136,11 @@ int api_start_upload(struct request *request, struct response *response)
 		return refuse_host(response);
 	if (r < 0)
 		return r;
-	if (verdict == REPORT_NO_CONTENT || verdict == REPORT_OTHER_HASH)
+	bool is_wanted = verdict == REPORT_NO_CONTENT || verdict == REPORT_OTHER_HASH;
+	bool is_older = verdict == REPORT_STALE || is_stale(request, &plan);
+	if (is_wanted && !is_older)
 		return write_start(request, response, &plan);
-	json_write_member_str(
-	        &response->json, "Status", verdict == REPORT_STALE ? STR("STALE") : STR("CURRENT"));
+	json_write_member_str(&response->json, "Status", is_older ? STR("STALE") : STR("CURRENT"));
 	return 0;
 }
 

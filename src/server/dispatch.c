@@ -74,6 +74,7 @@ struct call {
 	struct server *server;
 	struct http_request *http;
 	struct http_response *reply;
+	const struct caller *given; /* proved otherwise; NULL: by the signature */
 	const struct service *service;
 	enum protocol protocol;
 	const struct operation_shape *shape; /* NULL: no such operation */
@@ -537,6 +538,10 @@ static int authorise(struct call *call, const struct operation *operation, struc
 {
 	struct auth_failure failure = { NULL, NULL };
 	bool is_open = operation && operation->may == MAY_ANYONE;
+	if (call->given) {
+		auth->caller = *call->given;
+		return 0;
+	}
 	int r = verify(call, &failure, auth);
 	if (r == -EACCES && is_open) {
 		*auth = (struct auth){ .service = { NULL, 0 } };
@@ -570,17 +575,16 @@ static int dispatch(struct call *call)
 	return handle(call, operation);
 }
 
-int dispatch_handle(void *ctx, struct http_request *http, struct http_response *reply)
+static int answer_call(struct server *server, const struct caller *given, struct http_request *http,
+        struct http_response *reply)
 {
-	struct server *server = ctx;
 	struct call call = { .server = server,
 		.http = http,
 		.reply = reply,
+		.given = given,
 		.service = &services[0],
 		.protocol = PROTOCOL_REST_JSON,
 		.started_us = monotonic_us() };
-	if (page_answer(server, http, reply))
-		return HTTP_DONE;
 	int64_t now_ms = server_now_ms(server);
 	call.request = (struct request){ .server = server,
 		.body = http->body,
@@ -597,6 +601,19 @@ int dispatch_handle(void *ctx, struct http_request *http, struct http_response *
 		metrics_count(server, call.shape, reply->status,
 		        (uint64_t)(monotonic_us() - call.started_us));
 	return r;
+}
+
+int dispatch_handle(void *ctx, struct http_request *http, struct http_response *reply)
+{
+	struct server *server = ctx;
+	return page_answer(server, http, reply) ? HTTP_DONE
+	                                        : answer_call(server, NULL, http, reply);
+}
+
+int dispatch_as(struct server *server, const struct caller *caller, struct http_request *request,
+        struct http_response *response)
+{
+	return answer_call(server, caller, request, response);
 }
 
 int dispatch_admit(void *ctx, struct http_request *head, uint64_t body_bytes,

@@ -13,6 +13,14 @@
 /** Answer a request: struct http_config.handle; ctx is a struct server. */
 int dispatch_handle(void *ctx, struct http_request *request, struct http_response *response);
 
+/**
+ * Answer a request of a caller who proved who it is in another way than by a signature.
+ *
+ * Returns: as dispatch_handle()
+ */
+int dispatch_as(struct server *server, const struct caller *caller, struct http_request *request,
+        struct http_response *response);
+
 /** Look at a head: struct http_config.admit. Decides how much body is read: little for those who
  * show no key that we know. */
 int dispatch_admit(void *ctx, struct http_request *head, uint64_t body_bytes,

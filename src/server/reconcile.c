@@ -13,6 +13,8 @@
 
 /* Hosts that are looked at under one hold of the fleet's lock. */
 #define HOSTS_PER_LOOK 1000
+/* Hosts that one call changes, each with a commit; the rest is left to the next call. */
+#define HOSTS_PER_CALL 5000
 
 enum host_state host_state_of(const struct fleet_host *host, bool is_ec2_enabled)
 {
@@ -30,7 +32,8 @@ struct planned {
 	enum host_state state;
 };
 
-/* Up to HOSTS_PER_LOOK hosts behind `after`; those whose state is wrong. Returns how many are wrong.
+/* Up to HOSTS_PER_LOOK hosts behind `after`; those whose state is wrong. Returns how many are
+ * wrong.
  */
 static size_t plan_hosts(struct server *server, const struct account *account, uint64_t *after,
         bool *ret_more, struct planned *planned)
@@ -65,8 +68,10 @@ static int reconcile_hosts(
 	bool more = planned != NULL;
 	uint64_t after = 0;
 	int r = planned ? 0 : err_set(err, -ENOMEM, "no memory for hosts");
-	while (more && r >= 0) {
+	size_t changed = 0;
+	while (more && r >= 0 && changed < HOSTS_PER_CALL) {
 		size_t n = plan_hosts(server, account, &after, &more, planned);
+		changed += n;
 		for (size_t i = 0; r >= 0 && i < n; i++) {
 			struct host_change change = { .state = &planned[i].state };
 			r = fleet_host_change(
@@ -75,7 +80,7 @@ static int reconcile_hosts(
 				r = 0; /* it went meanwhile */
 		}
 	}
-	return r;
+	return r < 0 ? r : more ? 1 : 0;
 }
 
 /* ---- the parameter ---- */
@@ -155,16 +160,19 @@ int account_reconcile(struct server *server, int64_t number, int64_t now_at, str
 {
 	struct arena arena = ARENA((size_t)1 << 20);
 	struct account account;
+	int more = 0;
 	int r = account_get(server, number, &arena, &account);
 	if (r < 0)
 		(void)err_set(err, r, "account %s cannot be read", account_text(number).text);
-	if (r >= 0 && server->fleet)
-		r = reconcile_hosts(server, &account, now_at, err);
+	if (r >= 0 && server->fleet) {
+		more = reconcile_hosts(server, &account, now_at, err);
+		r = more < 0 ? more : 0;
+	}
 	if (r >= 0)
 		r = reconcile_parameter(server, number, now_at, &arena, err);
 	if (r >= 0)
 		r = account.is_ec2_enabled ? association_ensure_builtin(server, number, now_at, err)
 		                           : association_remove_builtin(server, number, err);
 	arena_fini(&arena);
-	return r;
+	return r < 0 ? r : more;
 }

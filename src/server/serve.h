@@ -63,7 +63,8 @@ int server_run(struct server *server, const struct serve_config *config, struct 
 /** Close. NULL is a no-op. */
 void server_close(struct server *server);
 
-/** Renew the matches if the data changed, forget what is old, bring accounts about: what the
- * background thread does once a second. Out: ret_reconciled_at moves when accounts were looked at
+/** Renew the matches if the data changed, forget what is old, make reports, bring accounts about:
+ * what the background thread does once a second. In and out: reconciled_at is when all accounts
+ * were looked at last, which is done once a minute; 0: at once
  */
 void server_tend(struct server *server, int64_t now_at, int64_t *reconciled_at);

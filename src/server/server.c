@@ -265,15 +265,18 @@ static bool is_new_manifest(struct server_inside *inside)
 	return is_new;
 }
 
-static void reconcile_all(struct server *server, int64_t now_at)
+/* Returns: whether there is more to do at once */
+static bool reconcile_all(struct server *server, int64_t now_at)
 {
 	struct arena arena = ARENA((size_t)256 << 20);
 	const struct account *accounts;
 	size_t n;
 	struct err err = { 0 };
+	bool more = false;
 	int r = account_list(server, &arena, &accounts, &n);
 	for (size_t i = 0; r >= 0 && i < n; i++) {
 		r = account_reconcile(server, accounts[i].number, now_at, &err);
+		more |= r == 1;
 		account_lock(server, accounts[i].number);
 		if (r >= 0)
 			r = command_tidy(server, accounts[i].number, now_at, &err);
@@ -285,6 +288,7 @@ static void reconcile_all(struct server *server, int64_t now_at)
 		(void)log_error(&server->inside->log, "accounts could not be brought about", &err);
 	}
 	arena_fini(&arena);
+	return more;
 }
 
 void server_tend(struct server *server, int64_t now_at, int64_t *reconciled_at)
@@ -306,8 +310,7 @@ void server_tend(struct server *server, int64_t now_at, int64_t *reconciled_at)
 	if (reports_work(server, now_at, &err) < 0)
 		(void)log_error(&server->inside->log, "a report could not be made", &err);
 	if (now_at - *reconciled_at >= 60) {
-		reconcile_all(server, now_at);
-		*reconciled_at = now_at;
+		*reconciled_at = reconcile_all(server, now_at) ? 0 : now_at;
 	}
 }
 

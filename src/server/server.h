@@ -101,9 +101,10 @@ int account_list(
 
 /**
  * The accounts whose findings, coverage and usage a caller sees: its own, and for the delegated
- * administrator also its members.
+ * administrator also its members; of these, those in which any kind of scanning is on. Of an
+ * account that was disabled nothing is shown any more.
  *
- * Out:     ret, ret_count  arena; sorted
+ * Out:     ret, ret_count  arena; sorted; may be none
  * Returns: 0; -ERR_LIMIT
  */
 int caller_accounts(struct server *server, const struct caller *caller, struct arena *arena,
@@ -119,7 +120,7 @@ bool caller_sees(struct server *server, const struct caller *caller, int64_t acc
  * it is off; its hosts are eligible or not. Called after each change and from time to time.
  *
  * Threads: without account_lock()
- * Returns: 0; what the store says
+ * Returns: 0; 1 when more hosts are to be changed, which another call does; what the store says
  */
 int account_reconcile(struct server *server, int64_t account, int64_t now_at, struct err *err);
 

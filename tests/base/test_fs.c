@@ -69,6 +69,20 @@ static void test_fs__a_file_is_replaced_and_read_back(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 }
 
+static void test_fs__a_file_is_replaced_by_its_whole_path(void **state)
+{
+	(void)state;
+	struct err err = { 0 };
+	autobuf text = BUF(100);
+	assert_int_equal(fs_replace_path(below("a"), STR("old"), 0600, &err), 0);
+	assert_int_equal(fs_replace_path(below("a"), STR("new"), 0600, &err), 0);
+	assert_int_equal(fs_read(dir_fd, "a", &text, &err), 0);
+	assert_true(str_eq(buf_str(&text), STR("new")));
+	assert_int_equal(count_entries(), 1);
+	assert_int_equal(fs_replace_path(below("none/a"), STR("new"), 0600, &err), -ENOENT);
+	assert_int_equal(fs_replace_path(below("a/"), STR("new"), 0600, &err), -EINVAL);
+}
+
 static void test_fs__reading_appends(void **state)
 {
 	(void)state;
@@ -202,6 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define ON_DISK(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		ON_DISK(test_fs__a_file_is_replaced_and_read_back),
+		ON_DISK(test_fs__a_file_is_replaced_by_its_whole_path),
 		ON_DISK(test_fs__reading_appends),
 		ON_DISK(test_fs__a_file_may_be_as_large_as_the_buffer_and_no_larger),
 		ON_DISK(test_fs__what_cannot_be_read_is_told),

@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import SONDE, environment, run, sonde  # noqa: E402  pylint: disable=wrong-import-position
 
 SOURCE = pathlib.Path(os.environ["SOURCE"])
+SERVER = os.environ["SONDE_SERVER"]
 README = (SOURCE / "README.md").read_text(encoding="utf-8")
 
 
@@ -23,6 +24,7 @@ def test_readme__marked_commands_run(scratch):
     (scratch / "build").mkdir()
     (scratch / "bin").mkdir()
     (scratch / "bin" / "sonde").symlink_to(os.path.realpath(SONDE))
+    (scratch / "bin" / "sonde-server").symlink_to(os.path.realpath(SERVER))
     env = environment(PATH=f"{scratch / 'bin'}:{os.environ['PATH']}")
     text = ""
     for block in blocks:
@@ -42,7 +44,10 @@ def test_readme__flags_exist(scratch):
     """Every flag that the README speaks of is one of the program, in the help of some command."""
     del scratch
     known = "".join(sonde("help", word).stdout for word in ("scan", "inventory", "db", "version", "config"))
-    for flag in sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))):
+    for word in ("run", "account", "key", "activation", "backup"):
+        known += subprocess.run([SERVER, "help", word], capture_output=True, text=True, check=True).stdout
+    ours = "\n".join(line for line in README.splitlines() if not line.startswith("aws "))
+    for flag in sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", ours))):
         assert re.search(re.escape(flag) + r"(?![\w-])", known), f"{flag} is in README.md and in no help"
 
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/cleanup.h"
 #include "scene.h"
 
 #include <errno.h>
@@ -632,6 +633,83 @@ static void test_fleet__changes_nothing_when_a_commit_fails(void **state)
 	assert_restart_changes_nothing(scene);
 }
 
+/* So many elements that a renewal takes more than one batch. */
+#define N_MANY 4500u
+
+static void report_many(struct scene *scene, uint64_t host)
+{
+	autobuf content = BUF((size_t)4 << 20);
+	buf_add_byte(&content, '[');
+	for (unsigned i = 0; i < N_MANY; i++)
+		buf_printf(&content,
+		        "%s{\"Name\":\"many\",\"Version\":\"1.%u\",\"PackageManager\":\"PIP\"}",
+		        i > 0 ? "," : "", i);
+	buf_add_byte(&content, ']');
+	assert_int_equal(scene_item(scene, host, "Custom:InspectorThirdPartyPackage", "",
+	                         scene->now_at, &content),
+	        REPORT_TAKEN);
+}
+
+/* Wherever a renewal is cut off, the next opening finds it done or not begun, and does it. */
+static void test_fleet__renews_as_a_whole_wherever_it_is_cut_off(void **state)
+{
+	struct scene *scene = *state;
+	scene_advise(scene, "PyPI", "CVE-2021-0001", "many", "2");
+	scene_advise(scene, "PyPI", "CVE-2021-0002", "numpy", "2");
+	scene_renew(scene);
+	uint64_t host = scene_host(scene), other = scene_host(scene);
+	report_many(scene, host);
+	scene_report(scene, other, old_numpy);
+	int64_t first_at = scene->now_at;
+	size_t n_renewed = 0;
+	for (int n_commits = 0; n_commits < 12; n_commits++) {
+		scene->now_at += 60;
+		bool is_there = n_commits % 2 == 1;
+		if (is_there)
+			scene_advise(scene, "PyPI", "CVE-2021-0001", "many", "2");
+		else
+			scene_withdraw(scene, "CVE-2021-0001");
+		scene_build(scene);
+		scene_fail_after(n_commits, -ENOSPC);
+		n_renewed += fleet_renew(scene->fleet, scene->now_at, NULL) == 1;
+		scene_fail(0);
+		scene_restart(scene);
+		assert_int_equal(
+		        scene_first(scene, host, "CVE-2021-0001"), is_there ? first_at : 0);
+		assert_int_equal(scene_n_closed(scene), !is_there);
+		assert_int_equal(scene_first(scene, other, "CVE-2021-0002"), first_at);
+		assert_restart_changes_nothing(scene);
+	}
+	assert_true(n_renewed > 2 && n_renewed < 12);
+}
+
+/* What is decided has to be carried out before anything else is written. */
+static void test_fleet__carries_out_a_renewal_before_the_next_change(void **state)
+{
+	struct scene *scene = *state;
+	scene_advise(scene, "PyPI", "CVE-2021-0001", "many", "2");
+	scene_advise(scene, "PyPI", "CVE-2021-0002", "numpy", "2");
+	scene_renew(scene);
+	uint64_t host = scene_host(scene);
+	report_many(scene, host);
+	scene_withdraw(scene, "CVE-2021-0001");
+	scene_build(scene);
+	int n_commits = 0;
+	/* The mark is durable, and nothing of what it stands for. */
+	for (int r = -1; r < 0; n_commits++) {
+		scene_fail_after(n_commits, -ENOSPC);
+		r = fleet_renew(scene->fleet, scene->now_at, NULL);
+	}
+	assert_int_equal(scene_first(scene, host, "CVE-2021-0001"), 0);
+	const struct host_change change = { .state = &(enum host_state){ HOST_EXCLUDED } };
+	assert_int_equal(
+	        fleet_host_change(scene->fleet, host, &change, scene->now_at, NULL), -ENOSPC);
+	scene_fail(0);
+	scene_state(scene, host, HOST_EXCLUDED);
+	assert_int_equal(scene_n_closed(scene), 1);
+	assert_restart_changes_nothing(scene);
+}
+
 static void test_fleet__refuses_a_damaged_store(void **state)
 {
 	struct scene *scene = *state;
@@ -688,6 +766,8 @@ int main(void)
 		on_scene(test_fleet__matches_os_packages_anew_when_the_os_changes),
 		on_scene(test_fleet__says_where_packages_lie),
 		on_scene(test_fleet__changes_nothing_when_a_commit_fails),
+		on_scene(test_fleet__renews_as_a_whole_wherever_it_is_cut_off),
+		on_scene(test_fleet__carries_out_a_renewal_before_the_next_change),
 		on_scene(test_fleet__refuses_a_damaged_store),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,25 @@ void desk_add_host(struct desk *desk, const char *id)
 	(void)snprintf(desk->host_id, sizeof desk->host_id, "%s", id);
 }
 
+static struct request make_request(
+        struct desk *desk, const struct operation *row, const struct value *in, bool is_host)
+{
+	struct request request = { .server = desk->server,
+		.operation = row,
+		.in = in,
+		.arena = &desk->arena,
+		.region = STR("eu-central-1"),
+		.now_at = desk->now_at,
+		.now_ms = desk->now_at * 1000 };
+	request.caller = (struct caller){ .role = is_host ? ROLE_HOST : ROLE_ADMIN,
+		.account = DESK_ACCOUNT,
+		.arn = STR("arn:aws:iam::123456789012:user/test"),
+		.host_number = is_host ? desk->host : 0 };
+	if (is_host)
+		memcpy(request.caller.host_id, desk->host_id, sizeof desk->host_id);
+	return request;
+}
+
 /* As the dispatcher does: check the shape, call the handler, take the answer. */
 static bool call(struct desk *desk, const char *operation, const char *json, bool is_host)
 {
@@ -83,19 +102,7 @@ static bool call(struct desk *desk, const char *operation, const char *json, boo
 		desk->message = problems.items[0].path;
 		return false;
 	}
-	struct request request = { .server = desk->server,
-		.operation = row,
-		.in = in,
-		.arena = &desk->arena,
-		.region = STR("eu-central-1"),
-		.now_at = desk->now_at,
-		.now_ms = desk->now_at * 1000 };
-	request.caller = (struct caller){ .role = is_host ? ROLE_HOST : ROLE_ADMIN,
-		.account = DESK_ACCOUNT,
-		.arn = STR("arn:aws:iam::123456789012:user/test"),
-		.host_number = is_host ? desk->host : 0 };
-	if (is_host)
-		memcpy(request.caller.host_id, desk->host_id, sizeof desk->host_id);
+	struct request request = make_request(desk, row, in, is_host);
 	if (!may_call(row->may, &request.caller))
 		fail_msg("may not call %s", operation);
 	struct response response = { .body = BUF((size_t)8 << 20), .arena = &desk->arena };
