@@ -50,8 +50,9 @@ static void write_session(
 	xml_end(w);
 }
 
-/* Roles are not kept: whatever its name, a role of an account that the caller sees has the caller's
- * own rights there, and no more. A session cannot make another one last longer than itself. */
+/* Roles are not kept: whatever its name, a role of the caller's own account has the caller's
+ * rights, and one of a member of its organisation may read. A session cannot make another one last
+ * longer than itself. */
 int api_assume_role(struct request *request, struct response *response)
 {
 	int64_t account, seconds = value_get_i64(request->in, STR("DurationSeconds"), SESSION_S);
@@ -64,7 +65,10 @@ int api_assume_role(struct request *request, struct response *response)
 	        !caller_sees(request->server, &request->caller, account))
 		return response_fail(response, "AccessDenied",
 		        "This caller is not authorised to perform sts:AssumeRole on that role.");
-	struct session session = { .role = request->caller.role,
+	/* A delegated administrator acts on members by Inspector's own operations; it does not
+	 * become the administrator of all else that they have. */
+	bool is_own = account == request->caller.account;
+	struct session session = { .role = is_own ? request->caller.role : ROLE_READER,
 		.account = account,
 		.expires_at = request->now_at + seconds,
 		.parent = request->caller.key_id };

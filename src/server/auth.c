@@ -133,6 +133,17 @@ struct proof {
 	struct access_key key; /* a long-lived key */
 };
 
+/* May the owner of a key still look at an account? Members leave while sessions last. */
+static bool still_sees(
+        struct server *server, const struct access_key *key, int64_t account, struct arena *arena)
+{
+	struct caller owner = { .role = key->role, .account = key->account };
+	if (key->account == account)
+		return true;
+	add_organisation(server, arena, &owner);
+	return caller_sees(server, &owner, account);
+}
+
 static int find_session(struct server *server, str id, str token, struct arena *arena,
         int64_t now_at, struct proof *ret, struct auth_failure *ret_failure)
 {
@@ -147,6 +158,8 @@ static int find_session(struct server *server, str id, str token, struct arena *
 		r = key_get(server, session.parent, arena, &parent);
 		if (r < 0)
 			return r == -ERR_LIMIT ? -ENOMEM : refuse_unknown(ret_failure);
+		if (!still_sees(server, &parent, session.account, arena))
+			return refuse_unknown(ret_failure);
 	}
 	if (session.role == ROLE_HOST && session.parent.n == 0) {
 		struct host_identity identity;

@@ -2,6 +2,7 @@
 """For test_rights.py: a request of each operation, about what one account has. Each entry makes what the request
 needs anew, as that account's administrator, so that the calls of one caller do not spoil those of the next."""
 import hashlib
+import itertools
 import json
 import time
 import uuid
@@ -33,8 +34,9 @@ class Asks:
         return made() if callable(made) else made
 
     # -- things --
-    def name(self):
-        return f"of-m-{uuid.uuid4().hex[:12]}"
+    def name(self, prefix="of-m"):
+        """A new name; of things that a caller makes for itself, without the mark of M."""
+        return f"{prefix}-{uuid.uuid4().hex[:12]}"
 
     def document(self):
         return self.ssm.create_document(Content=DOCUMENT, Name=self.name(), DocumentType="Command"
@@ -61,7 +63,7 @@ class Asks:
         return f"aws.ssm.{self.command()}.{self.host.id}"
 
     def upload(self):
-        data = json.dumps({"none": self.name()}).encode()
+        data = json.dumps({**self.fleet.report, "about": self.name()}).encode()
         packed = hosts.zstd_stored(data)
         start = self.host.send("POST", "/sonde/uploads", json.dumps({
             "InstanceId": self.host.id, "CaptureTime": hosts.now_text(), "Encoding": "zstd",
@@ -131,7 +133,7 @@ class Asks:
             "inspector2.ListFindings": {}, "inspector2.ListFindingAggregations": {"aggregationType": "ACCOUNT"},
             "inspector2.BatchGetFindingDetails": {"findingArns": [arn]},
             "inspector2.SearchVulnerabilities": {"filterCriteria": {"vulnerabilityIds": ["CVE-2030-0003"]}},
-            "inspector2.CreateFilter": lambda: {"name": self.name(), "action": "SUPPRESS", "filterCriteria": ANY},
+            "inspector2.CreateFilter": lambda: {"name": self.name("new"), "action": "SUPPRESS", "filterCriteria": ANY},
             "inspector2.UpdateFilter": lambda: {"filterArn": self.filter(), "description": "x"},
             "inspector2.DeleteFilter": lambda: {"arn": self.filter()},
             "inspector2.ListFilters": {},
@@ -148,7 +150,7 @@ class Asks:
     def documents(self):
         name = self.fleet.document
         return {
-            "ssm.CreateDocument": lambda: {"Content": DOCUMENT, "Name": self.name(), "DocumentType": "Command"},
+            "ssm.CreateDocument": lambda: {"Content": DOCUMENT, "Name": self.name("new"), "DocumentType": "Command"},
             "ssm.UpdateDocument": lambda: {"Content": DOCUMENT.replace("echo", "printf"), "Name": self.document(),
                                            "DocumentVersion": "$LATEST"},
             "ssm.UpdateDocumentDefaultVersion": {"Name": name, "DocumentVersion": "1"},
@@ -164,14 +166,15 @@ class Asks:
         name, host, kept = self.fleet.document, self.host.id, self.fleet.association
         one = {"AssociationId": kept}
         target = [{"Key": "InstanceIds", "Values": [host]}]
-        status = {"Date": time.time(), "Name": "Success", "Message": "x"}
+        words = itertools.cycle(["Success"] * 5 + ["Failed"] * 5)  # the same again is refused
         return {
             "ssm.CreateAssociation": lambda: {"Name": name, "AssociationName": self.name(), "Targets": target},
             "ssm.CreateAssociationBatch": lambda: {"Entries": [{"Name": name, "InstanceId": host,
                                                                 "AssociationName": self.name()}]},
             "ssm.UpdateAssociation": lambda: {"AssociationId": self.association(), "ScheduleExpression": "rate(1 day)"},
             "ssm.UpdateAssociationStatus": lambda: {"Name": self.fleet.plain, "InstanceId": host,
-                                                    "AssociationStatus": status},
+                                                    "AssociationStatus": {"Date": time.time(), "Name": next(words),
+                                                                          "Message": "x"}},
             "ssm.DeleteAssociation": lambda: {"AssociationId": self.association()},
             "ssm.DescribeAssociation": one, "ssm.ListAssociations": {}, "ssm.ListAssociationVersions": one,
             "ssm.StartAssociationsOnce": {"AssociationIds": [kept]}, "ssm.DescribeAssociationExecutions": one,
@@ -223,7 +226,7 @@ class Asks:
     def parameters(self):
         name = self.parameter()
         return {
-            "ssm.PutParameter": lambda: {"Name": "/put/" + self.name(), "Value": "x", "Type": "String"},
+            "ssm.PutParameter": lambda: {"Name": "/put/" + self.name("new"), "Value": "x", "Type": "String"},
             "ssm.GetParameter": {"Name": name}, "ssm.GetParameters": {"Names": [name]},
             "ssm.GetParametersByPath": {"Path": "/of-m"}, "ssm.GetParameterHistory": {"Name": name},
             "ssm.DescribeParameters": {},

@@ -42,6 +42,9 @@ class Host:
     def make_key(self):
         subprocess.run(["openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out",
                         str(self.key_file)], check=True, capture_output=True)
+        return self.make_public()
+
+    def make_public(self):
         der = subprocess.run(["openssl", "pkey", "-in", str(self.key_file), "-pubout", "-outform", "DER"], check=True,
                              capture_output=True).stdout
         return base64.b64encode(der).decode()
