@@ -15,6 +15,8 @@
 #include "server/inside.h"
 #include "server/serve.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 #define ACCOUNT INT64_C(123456789012)
 #define HEADERS 8
 

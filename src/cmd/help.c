@@ -66,8 +66,8 @@ void help_text(enum command_id id)
 		str text = str_from_c(command_rows[id].text), line;
 		while (str_next_line(&text, &line))
 			put_wrapped(line, 0);
-		(void)printf("\nFlags; each also as 'KEY = VALUE' in the configuration file and as "
-		             "%sKEY:\n",
+		(void)printf("\nFlags; each also as 'KEY = VALUE' in the configuration file, or\n"
+		             "as %sKEY in the environment:\n",
 		        program.environment);
 		put_flags(id);
 		(void)printf("\nExit codes:\n");

@@ -4,7 +4,7 @@
 
 static const char *const exit_codes[] = {
 	"0  done; 'run': stopped as asked",
-	"2  unusable flags, arguments or configuration; no such account, key or the like",
+	"2  unusable flags, arguments or configuration; no such account or key",
 	"3  it failed",
 	NULL,
 };

@@ -323,14 +323,13 @@ int auth_verify(struct server *server, const struct sigv4_request *request,
 	return r;
 }
 
-bool auth_knows(struct server *server, str access_key_id)
+bool auth_knows(struct server *server, str access_key_id, str token)
 {
 	struct arena arena = ARENA((size_t)16 << 10);
 	struct access_key key;
-	str digits;
-	bool knows = str_has_prefix(access_key_id, STR("ASIA")) ||
-	             host_id_parse(access_key_id, &digits) ||
-	             key_get(server, access_key_id, &arena, &key) >= 0;
+	struct session session;
+	bool knows = token.n > 0 ? session_read(server, access_key_id, token, &arena, &session) >= 0
+	                         : key_get(server, access_key_id, &arena, &key) >= 0;
 	arena_fini(&arena);
 	return knows;
 }

@@ -36,9 +36,12 @@ int auth_verify(struct server *server, const struct sigv4_request *request,
         const struct operation_shape *operation, struct arena *arena, int64_t now_at,
         struct auth *ret, struct auth_failure *ret_failure);
 
-/** Does an access key id look like one that we know? Without a signature: for limits only. Never
- * blocks. */
-bool auth_knows(struct server *server, str access_key_id);
+/**
+ * Is this an access key id that we know? Without a signature: for limits only. Never blocks.
+ *
+ * In:      token  of a session, which must be one that we made for this id; may be empty
+ */
+bool auth_knows(struct server *server, str access_key_id, str token);
 
 /** The same exception in the words of a service that speaks XML: "ec2", "sts"; static. */
 const char *auth_error_of(const char *error, str service);

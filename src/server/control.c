@@ -130,7 +130,8 @@ static int account_list_all(const struct control_call *call)
 
 /* ---- organisations ---- */
 
-static int organisation_create(const struct control_call *call)
+/* Under account_lock() of the account. */
+static int create_organisation(const struct control_call *call)
 {
 	struct account account;
 	struct object_change changes[2];
@@ -160,7 +161,27 @@ static int organisation_create(const struct control_call *call)
 	return r;
 }
 
-static int organisation_add(const struct control_call *call)
+/* What a function does under the lock of the account that a member names. */
+static int with_lock(
+        const struct control_call *call, str key, int (*go)(const struct control_call *call))
+{
+	int64_t number;
+	int r = read_number(call, key, &number);
+	if (r < 0)
+		return r;
+	account_lock(call->server, number);
+	r = go(call);
+	account_unlock(call->server, number);
+	return r;
+}
+
+static int organisation_create(const struct control_call *call)
+{
+	return with_lock(call, STR("account"), create_organisation);
+}
+
+/* Under account_lock() of the account. */
+static int add_to_organisation(const struct control_call *call)
 {
 	struct account account, management;
 	struct organisation organisation;
@@ -181,11 +202,20 @@ static int organisation_add(const struct control_call *call)
 	r = organisation_take_in(&organisation, &account, call->now_at, call->arena, &change);
 	if (r < 0)
 		return no_memory(call);
-	r = commit(call, &change, 1);
-	return r < 0 ? r : settle(call, account.number);
+	return commit(call, &change, 1);
 }
 
-static int organisation_delegate(const struct control_call *call)
+static int organisation_add(const struct control_call *call)
+{
+	int64_t number;
+	int r = with_lock(call, STR("account"), add_to_organisation);
+	if (r >= 0)
+		r = read_number(call, STR("account"), &number);
+	return r < 0 ? r : settle(call, number);
+}
+
+/* Under account_lock() of the management account. */
+static int delegate(const struct control_call *call)
 {
 	struct account account;
 	struct organisation organisation;
@@ -201,6 +231,18 @@ static int organisation_delegate(const struct control_call *call)
 	if (organisation_change(&organisation, call->arena, &change) < 0)
 		return no_memory(call);
 	return commit(call, &change, 1);
+}
+
+static int organisation_delegate(const struct control_call *call)
+{
+	struct account account;
+	int r = find_account(call, STR("account"), &account);
+	if (r < 0)
+		return r;
+	account_lock(call->server, account.organisation);
+	r = delegate(call);
+	account_unlock(call->server, account.organisation);
+	return r;
 }
 
 /* ---- keys ---- */

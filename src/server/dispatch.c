@@ -620,14 +620,16 @@ int dispatch_admit(void *ctx, struct http_request *head, uint64_t body_bytes,
         struct http_response *refusal, size_t *ret_max_body)
 {
 	struct server *server = ctx;
-	str authorization = { NULL, 0 }, target = { NULL, 0 }, name = { NULL, 0 };
+	str authorization = { NULL, 0 }, target = { NULL, 0 }, name = { NULL, 0 },
+	    token = { NULL, 0 };
 	struct sigv4 sig;
 	(void)body_bytes;
 	(void)refusal;
 	(void)http_header_find(head, STR("authorization"), &authorization);
 	(void)http_header_find(head, STR("x-amz-target"), &target);
+	(void)http_header_find(head, STR("x-amz-security-token"), &token);
 	if (sigv4_parse(authorization, &sig) != SIGV4_OK ||
-	        !auth_knows(server, sig.credential.access_key_id)) {
+	        !auth_knows(server, sig.credential.access_key_id, token)) {
 		*ret_max_body = BODY_UNKNOWN_BYTES;
 		return 0;
 	}

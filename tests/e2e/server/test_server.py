@@ -286,6 +286,27 @@ def test_server__tells_how_it_is(scratch):
     assert "stopped" in server.tail() and "secret" not in server.tail().lower()
 
 
+def test_server__explains_itself(_scratch):
+    def say(*words):
+        return subprocess.run([SERVER, *words], capture_output=True, text=True, env=harness.environment(), check=True).stdout
+
+    commands = re.findall(r"^  ([a-z]+) {2,}", say("--help"), re.M) + ["organisation"]
+    assert {"init", "run", "account", "key", "activation", "backup", "restore"} <= set(commands), commands
+    for command in commands:
+        text = say(command, "--help")
+        assert text.startswith(f"usage: sonde-server {command}"), text
+        assert all(len(line) <= 80 for line in text.splitlines()), text
+    groff = harness.tool("groff")
+    for words in ([], *([command] for command in commands)):
+        page = say("help", "--as", "man", *words)
+        done = subprocess.run([groff, "-man", "-Tascii", "-ww", "-P-cbu"], input=page, capture_output=True, text=True,
+                              check=True)
+        assert done.stderr == "" and "EXIT STATUS" in done.stdout, (words, done.stderr)
+    script = say("help", "--as", "bash") + '\nCOMP_WORDS=(sonde-server key a); COMP_CWORD=2; _sonde_server; echo "${COMPREPLY[@]}"'
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert "add" in done.stdout.split(), done
+
+
 def test_server__commands_say_what_is_wrong(scratch):
     server = Server(scratch)
     server.run_command("init", code=2)
