@@ -197,11 +197,11 @@ static void *work(void *ctx)
 	return NULL;
 }
 
-/* Every host reports once. Returns: reports per second */
-static double run(struct bench *b, unsigned n_threads)
+/* Every host from `first` on reports once. Returns: reports per second */
+static double run(struct bench *b, unsigned n_threads, unsigned first)
 {
 	pthread_t threads[16];
-	atomic_store(&b->next, 0);
+	atomic_store(&b->next, first);
 	double begin = now_s();
 	for (unsigned i = 0; i < n_threads; i++) {
 		if (pthread_create(&threads[i], NULL, work, b) != 0)
@@ -209,7 +209,7 @@ static double run(struct bench *b, unsigned n_threads)
 	}
 	for (unsigned i = 0; i < n_threads; i++)
 		(void)pthread_join(threads[i], NULL);
-	return b->n_hosts / (now_s() - begin);
+	return (b->n_hosts - first) / (now_s() - begin);
 }
 
 static void add_hosts(struct bench *b)
@@ -245,21 +245,27 @@ static void measure(struct bench *b)
 {
 	struct err err = { 0 };
 	struct fleet_stats stats;
-	double before_mb = resident_mb();
+	unsigned n_hosts = b->n_hosts;
 	open_all(b);
 	add_hosts(b);
-	say(b, "first report, 16 threads", "reports/s", run(b, 16));
+	/* The first half brings the elements and warms the caches; what the second adds is counted.
+	 */
+	b->n_hosts = n_hosts / 2;
+	say(b, "first report, 16 threads", "reports/s", run(b, 16, 0));
+	double before_mb = resident_mb();
+	b->n_hosts = n_hosts;
+	(void)run(b, 16, n_hosts / 2);
 	fleet_stats(b->fleet, &stats);
 	say(b, "memory per 1,000 hosts of 900 packages, 5 % distinct", "MB",
-	        (resident_mb() - before_mb) * 1000 / b->n_hosts);
+	        (resident_mb() - before_mb) * 2000 / n_hosts);
 	b->is_hash_only = true;
-	say(b, "hash-only report, 1 thread", "reports/s", run(b, 1));
-	say(b, "hash-only report, 16 threads", "reports/s", run(b, 16));
+	say(b, "hash-only report, 1 thread", "reports/s", run(b, 1, 0));
+	say(b, "hash-only report, 16 threads", "reports/s", run(b, 16, 0));
 	b->is_hash_only = false;
 	b->level = 1;
-	say(b, "changed report, 1 thread", "reports/s", run(b, 1));
+	say(b, "changed report, 1 thread", "reports/s", run(b, 1, 0));
 	b->level = 2;
-	say(b, "changed report, 16 threads", "reports/s", run(b, 16));
+	say(b, "changed report, 16 threads", "reports/s", run(b, 16, 0));
 
 	build_database(b, N_ADVISORIES + N_ADVISORIES / 10);
 	double begin = now_s();

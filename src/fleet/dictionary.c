@@ -210,12 +210,12 @@ static int number_text(struct dictionary *d, struct table *table, str text,
 int dictionary_element(struct dictionary *d, const struct element *element,
         struct store_batch *batch, element_id *ret, struct err *err)
 {
-	autobuf form = BUF(ELEMENT_MAX_BYTES);
-	element_write(element, &form);
-	if (buf_failed(&form))
+	char form[ELEMENT_MAX_BYTES];
+	size_t n = element_form(element, form);
+	if (n == 0)
 		return err_set(err, -ERR_LIMIT, "package " STR_FMT " is longer than %u bytes",
 		        STR_ARG(str_head(element->package.name, 100)), ELEMENT_MAX_BYTES);
-	return number_text(d, &d->elements, buf_str(&form), batch, ret, err);
+	return number_text(d, &d->elements, (str){ form, n }, batch, ret, err);
 }
 
 int dictionary_vuln(
@@ -279,9 +279,9 @@ vuln_id dictionary_vuln_find(const struct dictionary *d, str name)
 
 element_id dictionary_element_find(const struct dictionary *d, const struct element *element)
 {
-	autobuf form = BUF(ELEMENT_MAX_BYTES);
-	element_write(element, &form);
-	return buf_failed(&form) ? 0 : find_number(d, &d->elements, buf_str(&form));
+	char form[ELEMENT_MAX_BYTES];
+	size_t n = element_form(element, form);
+	return n == 0 ? 0 : find_number(d, &d->elements, (str){ form, n });
 }
 
 element_id dictionary_n_elements(const struct dictionary *d)

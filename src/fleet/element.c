@@ -30,22 +30,44 @@ static void list_fields(struct element *element, str *ret_fields[N_FIELDS])
 	memcpy(ret_fields, fields, sizeof(fields));
 }
 
-void element_write(const struct element *element, struct buf *out)
+static char *add(char *at, const char *end, const char *p, size_t n)
+{
+	if (at && n <= (size_t)(end - at)) {
+		if (n > 0)
+			memcpy(at, p, n);
+		return at + n;
+	}
+	return NULL;
+}
+
+/* This is done for every package of every report: no memory is allocated. */
+size_t element_form(const struct element *element, char ret[ELEMENT_MAX_BYTES])
 {
 	struct element copy = *element;
+	const char *end = ret + ELEMENT_MAX_BYTES;
 	str *fields[N_FIELDS];
 	list_fields(&copy, fields);
 
-	buf_add(out, STR("v1:"));
-	buf_add_byte(out, element->is_owner_known ? OWNER_KNOWN : 0);
+	const char head[] = { 'v', '1', ':', element->is_owner_known ? (char)OWNER_KNOWN : 0 };
+	char *at = add(ret, end, head, sizeof(head));
 	for (size_t i = 0; i < N_FIELDS; i++) {
-		/* A longer field makes the form longer than is accepted, whatever its length says.
-		 */
+		/* A field that is longer than its length can say does not fit either. */
 		size_t n = fields[i]->n;
-		buf_add_byte(out, (char)(n & 0xFF));
-		buf_add_byte(out, (char)(n >> 8 & 0xFF));
-		buf_add(out, *fields[i]);
+		const char length[] = { (char)(n & 0xFF), (char)(n >> 8 & 0xFF) };
+		at = add(at, end, length, sizeof(length));
+		at = add(at, end, fields[i]->p, n);
 	}
+	return at ? (size_t)(at - ret) : 0;
+}
+
+void element_write(const struct element *element, struct buf *out)
+{
+	char form[ELEMENT_MAX_BYTES];
+	size_t n = element_form(element, form);
+	if (n == 0)
+		out->failed = true;
+	else
+		buf_add(out, (str){ form, n });
 }
 
 int element_read(str form, struct element *ret, struct err *err)

@@ -36,10 +36,17 @@ struct element {
 #define ELEMENT_MAX_BYTES 8192u
 
 /**
+ * Write the canonical form into memory.
+ *
+ * Returns: its length; 0 when it is longer than ELEMENT_MAX_BYTES
+ */
+size_t element_form(const struct element *element, char ret[ELEMENT_MAX_BYTES]);
+
+/**
  * Write the canonical form: "v1:" and each field in a fixed order as length and bytes. Equal forms
  * are equal elements; the form is what the store keeps, and what sets are named by.
  *
- * Out:     out  appended
+ * Out:     out  appended; fails when the form is longer than ELEMENT_MAX_BYTES
  */
 void element_write(const struct element *element, struct buf *out);
 

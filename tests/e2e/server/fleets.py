@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import urllib.parse
+import xml.etree.ElementTree
 
 import clients
 import harness
@@ -80,14 +81,16 @@ class Caller:
         self.region = region
         self.connection = http.client.HTTPConnection(urllib.parse.urlparse(server.url).netloc, timeout=120)
 
-    def call(self, service, path, headers, body):
-        data = json.dumps(body).encode()
-        request = self.request("POST", self.url + path, data=data, headers={"Content-Type": "application/json",
-                                                                           **headers})
+    def send(self, service, path, headers, data):
+        request = self.request("POST", self.url + path, data=data, headers=headers)
         self.auth.SigV4Auth(self.credentials, service, self.region).add_auth(request)
         self.connection.request("POST", path, data, dict(request.headers))
         answer = self.connection.getresponse()
-        return answer.status, json.loads(answer.read() or b"{}")
+        return answer.status, answer.read()
+
+    def call(self, service, path, headers, body):
+        status, text = self.send(service, path, {"Content-Type": "application/json", **headers}, json.dumps(body).encode())
+        return status, json.loads(text or b"{}")
 
     def inspector(self, path, **body):
         status, answer = self.call("inspector2", path, {}, body)
@@ -99,6 +102,13 @@ class Caller:
                                                 "Content-Type": "application/x-amz-json-1.1"}, body)
         assert status == 200, (operation, status, answer)
         return answer
+
+    def ec2(self, action, **parameters):
+        """A call of the Query protocol; gives the root of its XML, names without their space."""
+        data = urllib.parse.urlencode({"Action": action, "Version": "2016-11-15", **parameters}).encode()
+        status, text = self.send("ec2", "/", {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}, data)
+        assert status == 200, (action, status, text)
+        return xml.etree.ElementTree.fromstring(re.sub(rb' xmlns="[^"]*"', b"", text))
 
     def pages(self, path, member, **body):
         token = None
