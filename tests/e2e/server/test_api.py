@@ -3,8 +3,8 @@
 contents, not shapes alone. The shapes are held against the client's model by walker.py, over every answer.
 
 Tests share one fleet (world.py) and run in the order of the file; the last ones judge what all of them saw."""
+import importlib
 import json
-import os
 import pathlib
 import re
 import subprocess
@@ -46,7 +46,6 @@ def test_api__what_is_not_there_is_refused_as_amazon_does(scratch):
 
 
 def test_api__validation_names_the_fields(scratch):
-    import importlib
     errors = importlib.import_module("botocore.exceptions")
     inspector = world().client("inspector2")
     for call, asked, field in (

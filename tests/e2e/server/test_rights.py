@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may do what: every operation as every caller, against the matrix in rights.txt; and proofs that prove nothing:
 forged, altered, expired, replayed, of another service, of another host, of a key that was revoked."""
+import atexit
 import datetime
 import hashlib
 import http.client
@@ -8,7 +9,9 @@ import importlib
 import json
 import pathlib
 import re
+import shutil
 import sys
+import tempfile
 import time
 import urllib.parse
 import uuid
@@ -116,9 +119,6 @@ FLEETS = []
 
 def fleet():
     if not FLEETS:
-        import atexit
-        import shutil
-        import tempfile
         scratch = pathlib.Path(tempfile.mkdtemp(prefix="sonde-e2e-"))
         atexit.register(shutil.rmtree, scratch, True)
         FLEETS.append(Fleet(scratch))
