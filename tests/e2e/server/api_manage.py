@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The part of test_api.py that is about accounts, organisations, deep inspection, tags and identity."""
 import clients
+import harness
 import hosts
 from api_findings import coverage, findings, of_host, pages, reason, until, where, equals
 from world import world
@@ -257,7 +258,6 @@ def test_api__metadata_decides_what_is_installed(scratch):
 
 def test_api__a_new_advisory_finds_hosts_that_say_nothing(scratch):
     w = world()
-    import harness
     generation = w.server.generation()
     w.server.advise([harness.osv("GHSA-2030-aaaa-0009", "npm", "left-pad", fixed="9.9.9", aliases=["CVE-2030-0009"])])
     w.server.wait_generation(generation)

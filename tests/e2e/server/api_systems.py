@@ -70,7 +70,10 @@ def test_api__associations_come_back_when_they_are_deleted(scratch):
     assert {COLLECT, INSTALL, INVOKE} <= set(mine), set(mine)
     before = mine[INVOKE]["AssociationId"]
     ssm().delete_association(AssociationId=before)
-    again = until(lambda: associations("alone").get(INVOKE), "the association again", 90)
+    assert INVOKE not in associations("alone")
+    world().client("inspector2").update_ec2_deep_inspection_configuration(activateDeepInspection=True)
+    again = associations("alone")[INVOKE]
+    assert again["AssociationId"] != before, again
     told = ssm().describe_association(AssociationId=again["AssociationId"])["AssociationDescription"]
     assert (told["ScheduleExpression"], told["Name"]) == \
         ("rate(6 hours)", "AmazonInspector2-InvokeInspectorSsmPluginLinux"), told

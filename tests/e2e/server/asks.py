@@ -166,7 +166,7 @@ class Asks:
         name, host, kept = self.fleet.document, self.host.id, self.fleet.association
         one = {"AssociationId": kept}
         target = [{"Key": "InstanceIds", "Values": [host]}]
-        words = itertools.cycle(["Success"] * 5 + ["Failed"] * 5)  # the same again is refused
+        words = itertools.cycle(("Success", "Failed"))  # the same again is refused
         return {
             "ssm.CreateAssociation": lambda: {"Name": name, "AssociationName": self.name(), "Targets": target},
             "ssm.CreateAssociationBatch": lambda: {"Entries": [{"Name": name, "InstanceId": host,

@@ -38,15 +38,27 @@ def load():
     return importlib.import_module("boto3"), importlib.import_module("botocore")
 
 
+LOADERS = []
+
+
+def session(**more):
+    """A session of boto3. All read the models once: those of ec2 alone take a second."""
+    boto3, _ = load()
+    if not LOADERS:
+        LOADERS.append(importlib.import_module("botocore.loaders").create_loader())
+    core = importlib.import_module("botocore.session").get_session()
+    core.register_component("data_loader", LOADERS[0])
+    return boto3.session.Session(botocore_session=core, **more)
+
+
 def client(service, url, key, secret, token=None, region="eu-central-1", retries=0, timeout=60):
     """A client of boto3 for a server of ours. No retries, so that every answer is seen."""
-    boto3, _ = load()
+    load()
     config = importlib.import_module("botocore.config").Config(
         retries={"total_max_attempts": retries + 1}, read_timeout=timeout, connect_timeout=10,
         max_pool_connections=50)
-    session = boto3.session.Session(aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token,
-                                    region_name=region)
-    return session.client(service, endpoint_url=url, config=config)
+    made = session(aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token, region_name=region)
+    return made.client(service, endpoint_url=url, config=config)
 
 
 def error_code(call, *args, **kwargs):
