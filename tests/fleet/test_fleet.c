@@ -581,38 +581,6 @@ static void test_fleet__says_where_packages_lie(void **state)
 	arena_fini(&arena);
 }
 
-static void test_fleet__says_of_hosts_that_are_alike_and_of_others_where_packages_lie(void **state)
-{
-	struct scene *scene = *state;
-	static const struct scene_package here[] = {
-		{ .type = "pypi", .name = "numpy", .version = "1.21.3", .path = "/srv/a" },
-		END,
-	};
-	static const struct scene_package there[] = {
-		{ .type = "pypi", .name = "numpy", .version = "1.21.3", .path = "/srv/b" },
-		END,
-	};
-	struct arena arena = ARENA((size_t)1 << 20);
-	uint64_t hosts[3];
-	for (size_t i = 0; i < 3; i++) {
-		hosts[i] = scene_host(scene);
-		scene_report(scene, hosts[i], i < 2 ? here : there);
-	}
-	/* More often than there are hosts: what is remembered of one must not be told of another.
-	 */
-	for (size_t i = 0; i < 9; i++) {
-		const struct place *places;
-		size_t n;
-		fleet_lock(scene->fleet);
-		const struct fleet_host *at = fleet_host_at(scene->fleet, hosts[i % 3]);
-		assert_int_equal(fleet_places(scene->fleet, at, &arena, &places, &n, NULL), 0);
-		assert_int_equal(n, 1);
-		assert_true(str_eq(places[0].path, i % 3 < 2 ? STR("/srv/a") : STR("/srv/b")));
-		fleet_unlock(scene->fleet);
-	}
-	arena_fini(&arena);
-}
-
 static void test_fleet__changes_nothing_when_a_commit_fails(void **state)
 {
 	struct scene *scene = *state;
@@ -797,7 +765,6 @@ int main(void)
 		on_scene(test_fleet__leaves_owned_packages_to_the_distribution),
 		on_scene(test_fleet__matches_os_packages_anew_when_the_os_changes),
 		on_scene(test_fleet__says_where_packages_lie),
-		on_scene(test_fleet__says_of_hosts_that_are_alike_and_of_others_where_packages_lie),
 		on_scene(test_fleet__changes_nothing_when_a_commit_fails),
 		on_scene(test_fleet__renews_as_a_whole_wherever_it_is_cut_off),
 		on_scene(test_fleet__carries_out_a_renewal_before_the_next_change),
