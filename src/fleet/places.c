@@ -9,10 +9,15 @@
 #include "base/hash.h"
 #include "fleet/elements.h"
 
-#define HOSTS_MAX 8u
+#define REMEMBERED_MAX 128u
 #define MEMORY_BYTES ((size_t)512 << 20)
+/* What takes more is read anew each time: all that is remembered takes no more than 128 MB. */
+#define REMEMBERED_BYTES ((size_t)1 << 20)
 
-/* What is remembered of one host: named by the evidence that it was read from. */
+/*
+ * What is remembered of hosts that are alike, named by all that it follows from. A page of findings
+ * of one vulnerability is of as many hosts as it has findings, but these have few images.
+ */
 struct remembered {
 	unsigned char name[SHA256_BYTES];
 	struct arena arena;
@@ -23,7 +28,7 @@ struct remembered {
 
 struct places_cache {
 	pthread_mutex_t lock;
-	struct remembered hosts[HOSTS_MAX];
+	struct remembered entries[REMEMBERED_MAX];
 	uint64_t clock;
 };
 
@@ -39,8 +44,8 @@ void places_cache_free(struct places_cache *cache)
 {
 	if (!cache)
 		return;
-	for (size_t i = 0; i < HOSTS_MAX; i++)
-		arena_fini(&cache->hosts[i].arena);
+	for (size_t i = 0; i < REMEMBERED_MAX; i++)
+		arena_fini(&cache->entries[i].arena);
 	(void)pthread_mutex_destroy(&cache->lock);
 	free(cache);
 }
@@ -50,20 +55,24 @@ static void unlock(pthread_mutex_t **lock)
 	(void)pthread_mutex_unlock(*lock);
 }
 
-/* Paths depend on the evidence; elements on the os, too. */
+/* Paths depend on the evidence; elements on the os, too. Hosts of other accounts never count as
+ * alike: how fast an answer comes would tell what they have. */
 static void name_of(const struct fleet_host *host, unsigned char ret[SHA256_BYTES])
 {
 	struct host os;
 	autobuf text = BUF((size_t)1 << 20);
 	host_os(host, &os);
-	buf_add_u64(&text, host->number);
+	buf_add_u64(&text, (uint64_t)host->account);
 	buf_add_str(&text, os.os_id);
 	buf_add_str(&text, os.os_version);
 	buf_add_str(&text, os.os_codename);
-	for (size_t i = 0; i < host->n_items; i++)
-		buf_add(&text, (str){ (const char *)host->items[i].evidence, SHA256_BYTES });
-	for (int k = 0; k < HOST_N_SETS; k++)
+	for (int k = 0; k < HOST_N_SETS; k++) {
+		const struct host_item *word = elements_word(host, k);
+		buf_add_str(&text, word ? word->type : STR(""));
+		if (word)
+			buf_add(&text, (str){ (const char *)word->evidence, SHA256_BYTES });
 		buf_add_u32(&text, host->sets[k]);
+	}
 	hash_sha256(buf_str(&text), ret);
 }
 
@@ -85,7 +94,8 @@ static int add_places(struct fleet *fleet, const struct fleet_host *host, int wh
 	struct content content;
 	struct host os;
 	str bytes;
-	if (!word)
+	/* Stock agents name no paths of OS packages. */
+	if (!word || str_eq(word->type, STR(CONTENT_APPLICATION)))
 		return 0;
 	host_os(host, &os);
 	int r = evidence_get(fleet->store, host->account, host_bucket(host->number), word->evidence,
@@ -141,9 +151,9 @@ static int read_places(
 /* What is remembered of a host, or the place of what was used least. Locked. */
 static struct remembered *find(struct places_cache *cache, const unsigned char *name)
 {
-	struct remembered *oldest = &cache->hosts[0];
-	for (size_t i = 0; i < HOSTS_MAX; i++) {
-		struct remembered *at = &cache->hosts[i];
+	struct remembered *oldest = &cache->entries[0];
+	for (size_t i = 0; i < REMEMBERED_MAX; i++) {
+		struct remembered *at = &cache->entries[i];
 		if (at->used > 0 && memcmp(at->name, name, SHA256_BYTES) == 0)
 			return at;
 		if (at->used < oldest->used)
@@ -191,5 +201,10 @@ int fleet_places(struct fleet *fleet, const struct fleet_host *host, struct aren
 		memcpy(at->name, name, sizeof(name));
 	}
 	at->used = ++cache->clock;
-	return copy_places(at, arena, ret, ret_count, err);
+	int r = copy_places(at, arena, ret, ret_count, err);
+	if (at->arena.used_bytes > REMEMBERED_BYTES) {
+		arena_fini(&at->arena);
+		*at = (struct remembered){ .used = 0 };
+	}
+	return r;
 }
