@@ -95,13 +95,21 @@ static int ask_as_account(struct report_job *job)
 	return r;
 }
 
+/* SBOMs are many files: those of each export lie in a folder of its own, named as in Inspector. */
 static int open_folder(struct report_job *job, struct err *err)
 {
-	struct account_text account = account_text(job->report->account);
-	str path;
-	int r = arena_printf(job->arena, &path, STR_FMT "/exports/%s/" STR_FMT "/" STR_FMT,
-	        STR_ARG(job->server->data_dir), account.text, STR_ARG(job->report->bucket),
-	        STR_ARG(job->report->prefix));
+	const struct report *report = job->report;
+	struct account_text account = account_text(report->account);
+	str folder = STR(""), path;
+	int r = 0;
+	if (report->kind == REPORT_SBOM)
+		r = arena_printf(job->arena, &folder, "/" STR_FMT "_outputs_" STR_FMT,
+		        STR_ARG(report->format), STR_ARG(report->id));
+	if (r == 0)
+		r = arena_printf(job->arena, &path,
+		        STR_FMT "/exports/%s/" STR_FMT "/" STR_FMT STR_FMT,
+		        STR_ARG(job->server->data_dir), account.text, STR_ARG(report->bucket),
+		        STR_ARG(report->prefix), STR_ARG(folder));
 	if (r == 0)
 		r = fs_open_dir(path.p, true, err);
 	if (r < 0)

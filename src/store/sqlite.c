@@ -263,6 +263,9 @@ static int open_writer(struct sqlite_db *db, unsigned flags, struct err *err)
 		r = sqlite_run(db->sql, db->path, settings, err);
 	if (r == 0 && !(flags & STORE_SKIP_CHECK))
 		r = sqlite_look(db->sql, db->path, "PRAGMA quick_check(1)", err);
+	/* It read the whole file: what it left in the cache is of no more use. */
+	if (r == 0 && !(flags & STORE_SKIP_CHECK))
+		r = sqlite_run(db->sql, db->path, "PRAGMA shrink_memory", err);
 	if (r == 0)
 		r = sqlite_migrate(db->sql, db->path, db->folder_fd, list, n,
 		        (flags & STORE_CREATE) != 0, err);

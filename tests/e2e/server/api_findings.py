@@ -437,7 +437,7 @@ def test_api__hosts_are_exported_as_sboms(scratch):
                                               resourceFilterCriteria=mine)["reportId"]
         told = finished(inspector.get_sbom_export, report)
         assert (told["status"], told["format"], told["filterCriteria"]) == ("SUCCEEDED", fmt, mine), told
-        files = exported("alone", f"i-*_{fmt.lower()}.json")
+        files = exported("alone", f"{fmt}_outputs_{report}/i-*_{fmt.lower()}.json")
         assert len(files) == 2, exported("alone", "*")
         for name in ("pip", "own"):
             file, = [file for file in files if w.hosts[name].digits in file.name]
