@@ -9,6 +9,7 @@
 #include "fleet/view.h"
 
 #include <errno.h>
+#include <roaring/roaring.h>
 #include <stdlib.h>
 
 /* After so many issues that did not fill a page, find out which ones a small scope has at all. */

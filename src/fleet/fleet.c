@@ -2,6 +2,7 @@
 #include "fleet/fleet.h"
 
 #include <errno.h>
+#include <roaring/roaring.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

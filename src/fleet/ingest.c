@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <roaring/roaring.h>
+
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "fleet/plan.h"

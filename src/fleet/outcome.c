@@ -12,6 +12,7 @@
  * advisory makes as many records as there are thousands of hosts.
  */
 #include <errno.h>
+#include <roaring/roaring.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"

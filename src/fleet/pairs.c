@@ -7,6 +7,7 @@
 #include "fleet/view.h"
 
 #include <errno.h>
+#include <roaring/roaring.h>
 #include <stdlib.h>
 
 struct pairs {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/postings.h"
 
+#include <roaring/roaring.h>
+
 #include "fleet/sure.h"
 
 /* From so many numbers on a bitmap is the smaller one, and adding to the array the slower. */

@@ -6,7 +6,8 @@
  * nearly all: so a list is in place while it is tiny, then an array, then a roaring bitmap.
  */
 
-#include <roaring/roaring.h>
+#include "fleet/sets.h"
+
 #include <stdint.h>
 
 /** One list. Zero is the empty one. */

@@ -10,6 +10,7 @@
 #include "fleet/view.h"
 
 #include <errno.h>
+#include <roaring/roaring.h>
 #include <stdlib.h>
 
 /* Of so many hosts that reported at one time the vulnerabilities are listed first. */

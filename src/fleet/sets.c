@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <roaring/roaring.h>
 #include <stdlib.h>
 #include <sys/random.h>
 

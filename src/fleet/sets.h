@@ -9,9 +9,11 @@
  * Threads: changed under the fleet's lock for writing, read under it for reading
  */
 
-#include <roaring/roaring.h>
-
 #include "fleet/element.h"
+
+/* A set of numbers of hosts. The library's own header is long (it brings the processor's vector
+ * instructions along): only who works on one includes <roaring/roaring.h>. */
+typedef struct roaring_bitmap_s roaring_bitmap_t;
 
 /** A set. Number 0 is the empty one. */
 struct package_set {

@@ -3,6 +3,7 @@
  * What is kept for a while goes here, a bounded piece of each kind at a time, with nothing else
  * changing meanwhile: so nobody plans with what is taken away.
  */
+#include <roaring/roaring.h>
 #include <stdio.h>
 
 #include "base/cleanup.h"

@@ -2,6 +2,7 @@
 #include "fleet/view.h"
 
 #include <errno.h>
+#include <roaring/roaring.h>
 #include <stdlib.h>
 
 /* Most bytes of the paths of one host, while they are looked at. */

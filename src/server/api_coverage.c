@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <roaring/roaring.h>
 
 #include "aws/timestamp.h"
 #include "server/api.h"

@@ -3,6 +3,8 @@
  * Amazon EC2: hosts as instances, and their tags. Tags come from here only, never from what a host
  * says of itself; the one that ends scanning takes effect with the same commit.
  */
+#include <roaring/roaring.h>
+
 #include "aws/timestamp.h"
 #include "base/cleanup.h"
 #include "server/api.h"

@@ -5,6 +5,7 @@
  * than its share.
  */
 #include <inttypes.h>
+#include <roaring/roaring.h>
 #include <stdio.h>
 
 #include "base/cleanup.h"

@@ -3,6 +3,8 @@
  * The inventory types of an account: what they look like, and how a custom one is deleted. A
  * deletion is done when its answer is given; what is kept of it is for DescribeInventoryDeletions.
  */
+#include <roaring/roaring.h>
+
 #include "base/cleanup.h"
 #include "fleet/content.h"
 #include "server/api.h"

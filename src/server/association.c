@@ -6,6 +6,7 @@
 #include "server/association.h"
 
 #include <inttypes.h>
+#include <roaring/roaring.h>
 
 #include "base/cleanup.h"
 #include "server/ssm.h"

@@ -2,6 +2,7 @@
 #include "server/node_filter.h"
 
 #include <inttypes.h>
+#include <roaring/roaring.h>
 
 #include "base/cleanup.h"
 #include "server/document.h"

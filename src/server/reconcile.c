@@ -7,6 +7,8 @@
  *                     the custom paths to hosts is there and right; the associations are there
  *   EC2 scanning off  hosts are disabled; parameter and associations are gone
  */
+#include <roaring/roaring.h>
+
 #include "base/cleanup.h"
 #include "server/association.h"
 #include "server/inside.h"

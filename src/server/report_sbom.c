@@ -5,6 +5,7 @@
  * Sources: CycloneDX 1.4 JSON reference; SPDX specification 2.3, clauses 6, 7 and 11
  */
 #include <errno.h>
+#include <roaring/roaring.h>
 #include <stdio.h>
 
 #include "aws/codec.h"

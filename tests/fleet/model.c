@@ -2,6 +2,7 @@
 #include "model.h"
 
 #include <errno.h>
+#include <roaring/roaring.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <roaring/roaring.h>
 #include <stdatomic.h>
 #include <unistd.h>
 

@@ -5,6 +5,7 @@
  * too.
  */
 #include <pthread.h>
+#include <roaring/roaring.h>
 #include <stdatomic.h>
 
 #include "base/cleanup.h"

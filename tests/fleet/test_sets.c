@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scene.h"
 
+#include <roaring/roaring.h>
+
 #include "fleet/postings.h"
 #include "fleet/sets_make.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "front.h"
 
+#include <stdlib.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
