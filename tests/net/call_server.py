@@ -158,7 +158,7 @@ def check(function, *request):
 def serve_one(conn, number, method, path, headers, body):
     """Returns whether the connection goes on."""
     word, _, rest = path[1:].partition("/")
-    word = word.partition("?")[0]
+    word, rest = word.partition("?")[0], rest.rstrip("/")
     if word in ("echo", "") or path.startswith("http:"):  # the latter: as a proxy
         text = json.dumps({"method": method, "path": path, "headers": headers, "body": body.hex(),
                            "connection": number})
