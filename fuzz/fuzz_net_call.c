@@ -63,8 +63,10 @@ static void ask(str bytes)
 {
 	struct call_frame frame;
 	while (call_frame_take(&bytes, CALL_ASK_MAX, &frame) == 1) {
-		take_setup(&frame);
-		take_ask(&frame);
+		if (frame.type == CALL_FRAME_SETUP)
+			take_setup(&frame);
+		else if (frame.type == CALL_FRAME_ASK)
+			take_ask(&frame);
 	}
 }
 
