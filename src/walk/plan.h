@@ -8,6 +8,7 @@
  * several overlapping roots reports a folder, and which of several mounts of one folder is entered.
  */
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "base/arena.h"
@@ -24,7 +25,9 @@ struct start {
 	uint64_t dev, ino;
 	str file; /* a root may be a file: its name in the folder; else empty; arena */
 	bool is_named, is_shallow, is_in_storage;
-	bool is_dropped; /* another start comes by here */
+	bool is_dropped;              /* another start comes by here */
+	size_t root;                  /* index of the root that it is, or is reported below */
+	atomic_ullong *n_directories; /* read from here; arena */
 };
 
 /** What to do at a path. */

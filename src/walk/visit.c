@@ -388,6 +388,7 @@ static void read_entries(struct visit *v)
 			meet(v, entry);
 			at += entry->bytes;
 		}
+		engine_pace(v->walk);
 		if (may_pause(v)) {
 			v->has_more = true;
 			return;
@@ -500,6 +501,8 @@ void visit(struct worker *worker, const struct job *job)
 		if (set_paths(&v, v.parent, v.name) && open_folder(&v) == 0) {
 			(void)atomic_fetch_add_explicit(
 			        &worker->n_directories, 1, memory_order_relaxed);
+			(void)atomic_fetch_add_explicit(
+			        v.start->n_directories, 1, memory_order_relaxed);
 			read_folder(&v);
 		}
 	}
