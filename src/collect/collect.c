@@ -408,25 +408,35 @@ static int start_pool(struct collecting *c, const struct collect_options *option
 	return pool_start(limit_workers(c, options->n_parsers, n), &limits, &listener, ret, err);
 }
 
-/* What was counted, by the roots that people know. */
-static int take_counts(
-        struct collecting *c, const struct walk *walk, const struct roots *roots, struct err *err)
+/* The roots that people know, while there is room for them. */
+static int name_roots(struct collecting *c, const struct roots *roots, struct err *err)
+{
+	struct inventory *inv = c->inventory;
+	inv->roots = arena_alloc(&inv->ledger_arena, roots->n + 1, sizeof(*inv->roots));
+	for (size_t i = 0; i < roots->n && inv->roots; i++) {
+		if (roots->all[i].is_shallow)
+			continue;
+		if (arena_copy(&inv->ledger_arena, str_from_c(roots->all[i].path),
+		            &inv->roots[inv->n_roots].path) < 0)
+			return err_set(err, -ENOMEM, "out of memory");
+		inv->n_roots++;
+	}
+	return inv->roots ? 0 : err_set(err, -ENOMEM, "out of memory");
+}
+
+static void take_counts(struct collecting *c, const struct walk *walk, const struct roots *roots)
 {
 	struct inventory *inv = c->inventory;
 	struct walk_stats stats = walk_stats(walk);
 	inv->n_directories = stats.directories;
 	inv->n_files = stats.files;
-	inv->roots = arena_alloc(&inv->ledger_arena, roots->n + 1, sizeof(*inv->roots));
-	for (size_t i = 0; i < roots->n && inv->roots; i++) {
-		str path;
+	for (size_t i = 0, at = 0; i < roots->n; i++) {
 		if (roots->all[i].is_shallow)
 			continue;
-		if (arena_copy(&inv->ledger_arena, str_from_c(roots->all[i].path), &path) < 0)
-			return err_set(err, -ENOMEM, "out of memory");
-		inv->roots[inv->n_roots++] =
-		        (struct collect_root){ path, walk_root_directories(walk, i) };
+		struct walk_stats below = walk_root_stats(walk, i);
+		inv->roots[at].n_directories = below.directories;
+		inv->roots[at++].n_files = below.files;
 	}
-	return inv->roots ? 0 : err_set(err, -ENOMEM, "out of memory");
 }
 
 static int run(
@@ -437,7 +447,9 @@ static int run(
 	if (r < 0)
 		return r;
 	struct pool *pool = NULL;
-	r = start_pool(c, options, &pool, err);
+	r = name_roots(c, &roots, err);
+	if (r >= 0)
+		r = start_pool(c, options, &pool, err);
 	if (r < 0)
 		return r;
 	struct walk_options walking = { .root_fd = root_fd,
@@ -457,8 +469,7 @@ static int run(
 		r = run_loop(c, options, walk, pool);
 		if (r < 0)
 			(void)err_set(err, r, "the scan ended early: %s", strerror(-r));
-		else
-			r = take_counts(c, walk, &roots, err);
+		take_counts(c, walk, &roots);
 		pid_t pids[POOL_PARSERS_MAX];
 		(void)meter_take(&c->inventory->meter, pids, pool_pids(pool, pids), true);
 	}

@@ -49,8 +49,9 @@ enum collect_end {
 
 /** One place that was looked at. */
 struct collect_root {
-	str path;               /* as it was given */
-	uint64_t n_directories; /* read below it; those of an earlier root not counted */
+	str path; /* as it was given */
+	/* What was read below it; what an earlier root covers is not counted again. */
+	uint64_t n_directories, n_files;
 };
 
 /** Room for the readers of ecosystems.def. */

@@ -166,11 +166,11 @@ struct start *plan_add_start(struct plan *plan)
 		plan->starts = grown;
 		plan->cap_starts = cap;
 	}
-	atomic_ullong *n_directories = arena_alloc(&plan->arena, 1, sizeof(*n_directories));
-	if (!n_directories)
+	struct start_counts *counts = arena_alloc(&plan->arena, 1, sizeof(*counts));
+	if (!counts)
 		return NULL;
 	struct start *start = &plan->starts[plan->n_starts++];
-	*start = (struct start){ .fd = -1, .n_directories = n_directories };
+	*start = (struct start){ .fd = -1, .counts = counts };
 	return start;
 }
 
@@ -260,7 +260,7 @@ static int resolve_root(struct plan *plan, const struct walk_root *root)
 	struct start *start = plan_add_start(plan);
 	if (!start)
 		return -ERR_LIMIT;
-	s.n_directories = start->n_directories;
+	s.counts = start->counts;
 	*start = s;
 	start->fd = fd;
 	fd = -1;

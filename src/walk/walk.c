@@ -374,15 +374,18 @@ struct walk_stats walk_stats(const struct walk *walk)
 	return stats;
 }
 
-uint64_t walk_root_directories(const struct walk *walk, size_t root)
+struct walk_stats walk_root_stats(const struct walk *walk, size_t root)
 {
-	uint64_t n = 0;
+	struct walk_stats stats = { 0 };
 	for (size_t i = 0; i < walk->plan.n_starts; i++) {
 		const struct start *start = &walk->plan.starts[i];
-		if (start->root == root)
-			n += atomic_load_explicit(start->n_directories, memory_order_relaxed);
+		if (start->root != root)
+			continue;
+		stats.directories +=
+		        atomic_load_explicit(&start->counts->n_directories, memory_order_relaxed);
+		stats.files += atomic_load_explicit(&start->counts->n_files, memory_order_relaxed);
 	}
-	return n;
+	return stats;
 }
 
 void walk_free(struct walk *walk)

@@ -129,11 +129,12 @@ void walk_file_free(struct walk_file *file);
 struct walk_stats walk_stats(const struct walk *walk);
 
 /**
- * How many folders were read so far for one root: those that an earlier root covers are that one's.
+ * Counts of what was read for one root so far, `offered` aside: what an earlier root covers is that
+ * one's.
  *
  * In:      root  index into the options' roots
  */
-uint64_t walk_root_directories(const struct walk *walk, size_t root);
+struct walk_stats walk_root_stats(const struct walk *walk, size_t root);
 
 /** Stop the threads, drop what was not taken, release. NULL is a no-op. */
 void walk_free(struct walk *walk);
