@@ -137,8 +137,8 @@ void report_write_metrics(const struct report_run *run, struct arena *arena, str
 	write_histogram(&w, "CpuHistogram", &inv->meter.cpu);
 	write_histogram(&w, "MemoryHistogram", &inv->meter.memory);
 	write_number(&w, "MemoryMaxBytes", inv->meter.max_memory_bytes);
-	json_write_member_str(&w, "Ledger", buf_str(&ledger));
-	json_write_member_str(&w, "LogTail", run->log_tail);
+	json_write_member_str(&w, "Ledger", ledger.n > 0 ? buf_str(&ledger) : STR(""));
+	json_write_member_str(&w, "LogTail", run->log_tail.n > 0 ? run->log_tail : STR(""));
 	json_write_object_end(&w);
 	json_write_array_end(&w);
 }

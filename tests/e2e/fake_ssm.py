@@ -115,5 +115,5 @@ METADATA = {
     "/latest/meta-data/instance-type": "t3.micro",
     "/latest/meta-data/placement/region": "eu-central-1",
     ROLE: "a-role",
-    ROLE + "a-role": json.dumps({"AccessKeyId": "ASIAROLE", "SecretAccessKey": "of the role", "Token": "a session"}),
+    ROLE + "a-role": json.dumps({"AccessKeyId": "ASIAROLE", "SecretAccessKey": "of the role", "Token": "a-session"}),
 }
