@@ -39,12 +39,13 @@
 /* How often the account is looked at by those who ask all the time. */
 #define LOOK_NS (NS_PER_MS / 2)
 
-/* Longest sleep before it is looked at again. */
-#define SLEEP_MAX_NS (50 * NS_PER_MS)
+/* Longest sleep before it is looked at again: looking costs processor time, too, of which a low
+ * limit leaves little. */
+#define SLEEP_MAX_NS (250 * NS_PER_MS)
 
 /* What is kept back of a window for bursts and for stopping late: a fixed part, which counts for
  * low limits, and a share, which covers several threads and a loaded machine. */
-#define RESERVE_NS (16 * NS_PER_MS)
+#define RESERVE_NS (8 * NS_PER_MS)
 #define RESERVE_PCT 10
 #define BURST_PCT 3
 
@@ -186,7 +187,7 @@ static void choose_rate(struct pace *pace, unsigned limit_pct)
 	int64_t window = PACE_WINDOW_MS * NS_PER_MS / 100 * limit_pct;
 	int64_t kept = RESERVE_NS + window / 100 * RESERVE_PCT;
 	/* Below some percent the reserve would take it all. */
-	int64_t rate = window - kept > window / 4 ? window - kept : window / 4;
+	int64_t rate = window - kept > window / 3 ? window - kept : window / 3;
 	pace->rate = rate / (PACE_WINDOW_MS * NS_PER_MS / RATE_NS);
 	pace->burst_ns = window / 100 * BURST_PCT;
 }

@@ -52,7 +52,7 @@ void pace_watch(struct pace *pace, unsigned index, int pid);
 void pace_leave(struct pace *pace, unsigned index);
 
 /**
- * Wait, while more was used than the limit has allowed so far, but at most 50 ms.
+ * Wait, while more was used than the limit has allowed so far, but at most 250 ms.
  *
  * Returns: true: ask again
  * Cost:    a few system calls a millisecond, however often it is called

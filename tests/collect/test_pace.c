@@ -109,7 +109,7 @@ static void test_pace__a_child_that_did_not_join_is_counted(void **state)
 	pace_watch(pace, 0, child);
 	while (read(ready[0], &byte, 1) < 0 && errno == EINTR)
 		continue;
-	/* 200 ms at 10 % take longer than the first wait of 50 ms. */
+	/* 200 ms at 10 % take longer than the first wait. */
 	assert_true(pace_wait(pace) || pace_wait(pace));
 	(void)kill(child, SIGKILL);
 	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)

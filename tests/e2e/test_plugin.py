@@ -453,7 +453,7 @@ def test_plugin__the_limit_on_processor_time_holds_over_every_window(scratch):
 def test_plugin__the_time_limit_gives_a_partial_inventory_with_its_reason(scratch):
     tree(scratch)
     with Ssm() as ssm:
-        plugin(scratch, ssm, *FULL, "-timeout", "2", "-cpulimit", "1")
+        plugin(scratch, ssm, *FULL, "-timeout", "2", "-cpulimit", "4")
         metrics = ssm.metrics()
         assert metrics["TimeLimitReached"] == "true" and metrics["TimeLimitSeconds"] == "2", metrics
         assert "failed 1: the time limit (--timeout) was reached" in metrics["Ledger"], metrics["Ledger"]
