@@ -108,6 +108,18 @@ def test_cli__limits_give_a_partial_report(scratch):
         sonde("inventory", "--root", root, right)
 
 
+def test_cli__a_limit_on_memory_gives_a_partial_report(scratch):
+    root = scratch / "root"
+    os_release(root)
+    stanza = ("Package: p{0}\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.{0}\n"
+              "Maintainer: Somebody with a name that takes memory in each package <somebody{0}@example.org>\n\n")
+    write(root / "var/lib/dpkg/status", "".join(stanza.format(i) for i in range(120000)))
+    report = inventory("--root", root, "--max-memory", "32M", code=3)
+    assert 1000 < len(report["packages"]) < 120000, len(report["packages"])
+    assert any("memory" in e["reason"] for e in report["ledger"]["skipped"]), report["ledger"]
+    assert len(inventory("--root", root, "--max-memory", "2G")["packages"]) == 120000
+
+
 def test_cli__configuration_and_its_origin(scratch):
     conf = write(scratch / "sonde.conf", "# comment\nformat = json\nexclude = /a:/b\n")
     env = environment(SONDE_CONFIG=str(conf), SONDE_TIMEOUT="7")
