@@ -124,8 +124,9 @@ int64_t net_session_clock_offset(const struct net_session *session);
  * Returns: 0 whatever the status is; -ETIMEDOUT; -ECONNREFUSED when the server cannot be reached or
  *          its name not resolved; -EKEYREJECTED when its certificate is not believed; -ERR_LIMIT
  *          when the answer is larger than allowed or the arena is full; -EINVAL for a call that
- *          cannot be made; -EPROTO and -EIO when the connection or sonde-net broke. After each of
- *          them the next call may work. The sentence names the server
+ *          cannot be made; -ENOENT without a sonde-net; -EPROTO and -EIO when the connection or
+ *          sonde-net broke. After each of them the next call may work. The sentence names the
+ *          server; what is in the descriptor of a download then is of no use
  * Cost:    blocks at most the time-out and 5 s more
  * Threads: the process lives no longer than the thread that made the first call
  */
