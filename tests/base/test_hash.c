@@ -27,6 +27,17 @@ static void test_hash__sha256_of_known_messages(void **state)
 	        hex, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
 
+/* The test suite of RFC 1321, appendix A.5. */
+static void test_hash__md5_of_known_messages(void **state)
+{
+	(void)state;
+	char hex[MD5_HEX_SIZE];
+	hash_md5_hex((str){ NULL, 0 }, hex);
+	assert_string_equal(hex, "d41d8cd98f00b204e9800998ecf8427e");
+	hash_md5_hex(STR("message digest"), hex);
+	assert_string_equal(hex, "f96b697d7cb7938d525a2f31aaf161d0");
+}
+
 static void test_hash__a_file_is_read_from_its_start(void **state)
 {
 	(void)state;
@@ -67,6 +78,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hash__sha256_of_known_messages),
+		cmocka_unit_test(test_hash__md5_of_known_messages),
 		cmocka_unit_test(test_hash__a_file_is_read_from_its_start),
 		cmocka_unit_test(test_hash__a_descriptor_that_cannot_be_read_is_told),
 		cmocka_unit_test(test_hash__crc32_is_zlibs_and_goes_on),

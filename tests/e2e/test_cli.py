@@ -102,7 +102,22 @@ def test_cli__limits_give_a_partial_report(scratch):
     report = inventory("--root", root, "--max-packages", "1", code=3)
     assert len(report["packages"]) >= 1
     assert any("--max-packages" in e["reason"] for e in report["ledger"]["skipped"])
-    sonde("scan", "--cpu-limit", "50", code=2)
+    for wrong in ("--cpu-limit=x", "--cpu-limit=6401", "--max-memory=1M", "--max-memory=64T", "--max-memory=M"):
+        sonde("inventory", "--root", root, wrong, code=2)
+    for right in ("--cpu-limit=50", "--max-memory=64m", "--max-memory=0"):
+        sonde("inventory", "--root", root, right)
+
+
+def test_cli__a_limit_on_memory_gives_a_partial_report(scratch):
+    root = scratch / "root"
+    os_release(root)
+    stanza = ("Package: p{0}\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.{0}\n"
+              "Maintainer: Somebody with a name that takes memory in each package <somebody{0}@example.org>\n\n")
+    write(root / "var/lib/dpkg/status", "".join(stanza.format(i) for i in range(120000)))
+    report = inventory("--root", root, "--max-memory", "32M", code=3)
+    assert 1000 < len(report["packages"]) < 120000, len(report["packages"])
+    assert any("memory" in e["reason"] for e in report["ledger"]["skipped"]), report["ledger"]
+    assert len(inventory("--root", root, "--max-memory", "2G")["packages"]) == 120000
 
 
 def test_cli__configuration_and_its_origin(scratch):

@@ -27,6 +27,14 @@ static int want_wanted(void *ctx, str dir, str name)
 	return str_eq(name, STR(WANTED)) ? 7 : -1;
 }
 
+static int want_never(void *ctx, str dir, str name)
+{
+	(void)ctx;
+	(void)dir;
+	(void)name;
+	return -1;
+}
+
 static void ignore_skip(void *ctx, enum walk_skip kind, str path, str reason)
 {
 	(void)ctx;
@@ -89,6 +97,67 @@ static void test_walk__a_wanted_file_comes_opened_with_its_tag_and_identity(void
 	assert_int_equal(stats.directories, 3);
 	assert_int_equal(stats.files, 2);
 	assert_int_equal(stats.offered, 1);
+	walk_free(walk);
+	tree_fini(&tree);
+}
+
+static void test_walk__each_root_is_counted_for_itself(void **state)
+{
+	struct tree tree;
+	(void)state;
+	tree_init(&tree);
+	tree_file(&tree, "a/x/1");
+	tree_file(&tree, "a/x/2");
+	tree_file(&tree, "b/3");
+	const struct walk_root roots[] = { { .path = "/a" }, { .path = "/a/x" },
+		{ .path = "/b/" } };
+	struct walk *walk = start(&tree, roots, 3);
+	assert_null(next(walk));
+	const unsigned want[][2] = { { 2, 2 }, { 0, 0 }, { 1, 1 } };
+	for (size_t i = 0; i < 3; i++) {
+		struct walk_stats stats = walk_root_stats(walk, i);
+		assert_int_equal(stats.directories, want[i][0]);
+		assert_int_equal(stats.files, want[i][1]);
+	}
+	walk_free(walk);
+	tree_fini(&tree);
+}
+
+static bool ask_twice(void *ctx)
+{
+	return atomic_fetch_add((atomic_uint *)ctx, 1) % 2 == 0;
+}
+
+static bool ask_for_ever(void *ctx)
+{
+	(void)ctx;
+	return true;
+}
+
+static void test_walk__who_slows_it_down_is_asked_for_each_folder(void **state)
+{
+	struct tree tree;
+	struct walk *walk = NULL;
+	atomic_uint asked = 0;
+	(void)state;
+	tree_init(&tree);
+	tree_file(&tree, "a/b/" WANTED);
+	struct walk_options options = { .root_fd = tree.fd,
+		.roots = &whole,
+		.n_roots = 1,
+		.n_threads = 1,
+		.want = want_never,
+		.skip = ignore_skip,
+		.pace = ask_twice,
+		.ctx = &asked };
+	assert_int_equal(walk_start(&options, &walk, NULL), 0);
+	assert_null(next(walk));
+	assert_int_equal(walk_stats(walk).directories, 3);
+	walk_free(walk);
+	assert_true(atomic_load(&asked) >= 2 * 3);
+	/* One that is to wait for ever still ends when it is told to. */
+	options.pace = ask_for_ever;
+	assert_int_equal(walk_start(&options, &walk, NULL), 0);
 	walk_free(walk);
 	tree_fini(&tree);
 }
@@ -647,6 +716,8 @@ int main(void)
 		cmocka_unit_test(test_walk__a_root_may_be_a_file),
 		cmocka_unit_test(test_walk__no_root_is_an_empty_walk),
 		cmocka_unit_test(test_walk__it_can_be_stopped_while_its_threads_wait),
+		cmocka_unit_test(test_walk__each_root_is_counted_for_itself),
+		cmocka_unit_test(test_walk__who_slows_it_down_is_asked_for_each_folder),
 		cmocka_unit_test(test_walk__a_file_may_outlive_its_walk),
 		cmocka_unit_test(test_walk__a_sibling_never_leaves_the_folder),
 	};
