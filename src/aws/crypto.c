@@ -13,19 +13,12 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
-#include <openssl/rsa.h>
-#include <openssl/x509.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
 
 #define NONCE_BYTES 12
 #define TAG_BYTES 16
-#define RSA_BITS_MIN 2048
-#define RSA_BITS_MAX 8192
-#define RSA_SALT_BYTES 32
-/* Base64 of the largest key that is accepted, with room to spare. */
-#define PUBLIC_KEY_MAX 4096
 
 struct crypto {
 	EVP_MD *sha256;
@@ -270,58 +263,6 @@ int crypto_open(const struct crypto *crypto, const uint8_t key[SEAL_KEY_BYTES], 
 	}
 	out->n += size;
 	return 0;
-}
-
-/* The whole of `der`, as one of the two encodings. */
-static EVP_PKEY *read_key(str der)
-{
-	const unsigned char *at = bytes_of(der), *end = at + der.n;
-	EVP_PKEY *pkey = d2i_PUBKEY(NULL, &at, (long)der.n);
-	if (!pkey) {
-		at = bytes_of(der);
-		pkey = d2i_PublicKey(EVP_PKEY_RSA, NULL, &at, (long)der.n);
-	}
-	if (pkey && (at != end || EVP_PKEY_get_base_id(pkey) != EVP_PKEY_RSA ||
-	                    EVP_PKEY_get_bits(pkey) < RSA_BITS_MIN ||
-	                    EVP_PKEY_get_bits(pkey) > RSA_BITS_MAX)) {
-		EVP_PKEY_free(pkey);
-		return NULL;
-	}
-	return pkey;
-}
-
-static int rsa_key(str public_key, EVP_PKEY **ret)
-{
-	autobuf der = BUF(PUBLIC_KEY_MAX);
-	int r = public_key.n <= PUBLIC_KEY_MAX ? base64_decode(public_key, &der) : -ERR_FORMAT;
-	if (r < 0)
-		return r == -ERR_LIMIT ? -ENOMEM : r;
-	*ret = read_key(buf_str(&der));
-	return *ret ? 0 : -ERR_FORMAT;
-}
-
-int crypto_rsa_check(const struct crypto *crypto, str public_key)
-{
-	(void)crypto;
-	cleanup(pkey_freep) EVP_PKEY *pkey = NULL;
-	return rsa_key(public_key, &pkey);
-}
-
-int crypto_rsa_pss_verify(const struct crypto *crypto, str public_key, str text, str signature)
-{
-	cleanup(pkey_freep) EVP_PKEY *pkey = NULL;
-	int r = rsa_key(public_key, &pkey);
-	if (r < 0)
-		return r;
-	EVP_PKEY_CTX *options = NULL; /* owned by ctx */
-	cleanup(md_ctx_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	if (!ctx || EVP_DigestVerifyInit(ctx, &options, crypto->sha256, NULL, pkey) != 1 ||
-	        EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) != 1 ||
-	        EVP_PKEY_CTX_set_rsa_pss_saltlen(options, RSA_SALT_BYTES) != 1 ||
-	        EVP_PKEY_CTX_set_rsa_mgf1_md(options, crypto->sha256) != 1)
-		return -ENOMEM;
-	r = EVP_DigestVerify(ctx, bytes_of(signature), signature.n, bytes_of(text), text.n);
-	return r == 1 ? 0 : -EBADMSG;
 }
 
 int crypto_ed25519_generate(const struct crypto *crypto, uint8_t ret_secret[ED25519_KEY_BYTES],

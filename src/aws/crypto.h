@@ -2,7 +2,7 @@
 #pragma once
 
 /**
- * Cryptography. OpenSSL enters the program here and nowhere else.
+ * Cryptography. OpenSSL enters the program here and nowhere else (crypto.c, crypto_rsa.c).
  *
  * Every function that takes a struct crypto may be called by many threads with the same one: it is
  * never written to after crypto_new(). Unless its contract names more, a function fails only when
@@ -140,6 +140,30 @@ int crypto_rsa_check(const struct crypto *crypto, str public_key);
  * Source:  RFC 8017 section 8.1.2
  */
 int crypto_rsa_pss_verify(const struct crypto *crypto, str public_key, str text, str signature);
+
+/** Longest text of a private RSA key that is read, in bytes. */
+#define CRYPTO_RSA_PEM_MAX 16384
+
+/**
+ * Make an RSA key of 2048 bits.
+ *
+ * Out:     out_private_pem  added: PEM of PKCS #8, not encrypted
+ *          out_public       added: as for crypto_rsa_check(), SubjectPublicKeyInfo
+ * Returns: 0; -ENOMEM; -ERR_LIMIT when either is full
+ * Cost:    tenths of a second
+ */
+int crypto_rsa_generate(
+        const struct crypto *crypto, struct buf *out_private_pem, struct buf *out_public);
+
+/**
+ * Sign by RSASSA-PSS: SHA-256, MGF1 with SHA-256, salt of 32 bytes.
+ *
+ * In:      private_pem  PEM of PKCS #8 or PKCS #1, not encrypted, 2048 to 8192 bits
+ * Out:     out          added: the raw bytes
+ * Returns: 0; -ERR_FORMAT for a bad key; -ERR_LIMIT when `out` is full; -ENOMEM
+ * Source:  RFC 8017 section 8.1.1
+ */
+int crypto_rsa_pss_sign(const struct crypto *crypto, str private_pem, str text, struct buf *out);
 
 /**
  * Make an Ed25519 key pair.

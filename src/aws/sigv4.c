@@ -350,16 +350,16 @@ static int add_signature(const struct crypto *crypto, const uint8_t *key, str te
 	return r;
 }
 
-int sigv4_sign(const struct crypto *crypto, const struct sigv4_credential *credential,
-        const uint8_t key[SIGV4_KEY_BYTES], const struct sigv4_request *request, str signed_headers,
-        struct buf *out)
+/* Add what stands before the signature, and give the text that it is of. */
+static int begin_authorization(const struct crypto *crypto,
+        const struct sigv4_credential *credential, const struct sigv4_request *request,
+        str signed_headers, struct buf *text, struct buf *out)
 {
 	str date;
-	autobuf text = BUF(4096);
 	if (!sigv4_header(request, STR("x-amz-date"), &date))
 		return -ERR_FORMAT;
 	int r = sigv4_string_to_sign(
-	        crypto, credential, str_trim(date), request, signed_headers, &text);
+	        crypto, credential, str_trim(date), request, signed_headers, text);
 	if (r < 0)
 		return r;
 	buf_printf(out,
@@ -367,8 +367,32 @@ int sigv4_sign(const struct crypto *crypto, const struct sigv4_credential *crede
 	                  ", SignedHeaders=" STR_FMT ", Signature=",
 	        STR_ARG(credential->access_key_id), STR_ARG(credential->date),
 	        STR_ARG(credential->region), STR_ARG(credential->service), STR_ARG(signed_headers));
-	r = add_signature(crypto, key, buf_str(&text), out);
+	return 0;
+}
+
+int sigv4_sign(const struct crypto *crypto, const struct sigv4_credential *credential,
+        const uint8_t key[SIGV4_KEY_BYTES], const struct sigv4_request *request, str signed_headers,
+        struct buf *out)
+{
+	autobuf text = BUF(4096);
+	int r = begin_authorization(crypto, credential, request, signed_headers, &text, out);
+	if (r == 0)
+		r = add_signature(crypto, key, buf_str(&text), out);
 	return r < 0 ? r : buf_failed(out) ? -ERR_LIMIT : 0;
+}
+
+int sigv4_sign_rsa(const struct crypto *crypto, const struct sigv4_credential *credential,
+        str private_pem, const struct sigv4_request *request, str signed_headers, struct buf *out)
+{
+	autobuf text = BUF(4096);
+	autobuf raw = BUF(SIGNATURE_BYTES_MAX);
+	int r = begin_authorization(crypto, credential, request, signed_headers, &text, out);
+	if (r == 0)
+		r = crypto_rsa_pss_sign(crypto, private_pem, buf_str(&text), &raw);
+	if (r < 0)
+		return r;
+	base64_add(out, buf_str(&raw));
+	return buf_failed(out) ? -ERR_LIMIT : 0;
 }
 
 void sigv4_date(int64_t at, char ret_date[SIGV4_DATE_SIZE])

@@ -161,6 +161,16 @@ int sigv4_sign(const struct crypto *crypto, const struct sigv4_credential *crede
         struct buf *out);
 
 /**
+ * The same with the RSA key of a managed node (SIGV4_RSA).
+ *
+ * In:      credential   access_key_id is the id of the node
+ *          private_pem  as for crypto_rsa_pss_sign()
+ * Returns: as sigv4_sign(); -ERR_FORMAT also for a bad key
+ */
+int sigv4_sign_rsa(const struct crypto *crypto, const struct sigv4_credential *credential,
+        str private_pem, const struct sigv4_request *request, str signed_headers, struct buf *out);
+
+/**
  * Write a time as x-amz-date has it.
  *
  * In:      at  seconds since 1970, years 1970 to 9999; others are clamped

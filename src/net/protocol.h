@@ -20,6 +20,9 @@
 
 #define NET_FD_BODY 3
 
+/** The argument that starts sonde-net for calls instead: net/call_frame.h. */
+#define NET_MODE_SESSION "session"
+
 /** Longest line, and longest request, in bytes. */
 #define NET_LINE_MAX 2560
 #define NET_REQUEST_MAX 8192
@@ -45,6 +48,18 @@ bool net_is_url(str s);
 
 /** Is this an https URL? */
 bool net_is_https(str url);
+
+/** "host" or "host:port" of a URL, without user and password; borrows. */
+str net_url_host(str url);
+
+/** What follows the host: path, query and fragment; may be empty. Borrows. */
+str net_url_path(str url);
+
+/** Is this a URL that a path can be added to: without user, password, query and fragment? */
+bool net_is_endpoint(str url);
+
+/** Is the host of the URL this machine: localhost, 127.0.0.0/8 or ::1, written so? */
+bool net_is_loopback(str url);
 
 /** Is this an entity tag that we may send back (RFC 9110 section 8.8.3), weak or strong? */
 bool net_is_etag(str s);

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sonde-net: the only program of the project with a network library. It gets one URL into the
- * descriptor that it was started with, and ends. It is started by `sonde`, never by people.
+ * descriptor that it was started with, and ends; or, as `sonde-net session`, it makes the calls
+ * that it is asked for until nobody asks any more. It is started by `sonde`, never by people.
  *
  * First it gives up root, if it has it, and the right to win anything back; only then does it read
- * its request. It opens no file but what libcurl and the resolver need: certificates, resolv.conf.
+ * its request. Before it speaks to anybody it enters its role (sandbox/): it opens no file but what
+ * libcurl and the resolver need.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "base/cleanup.h"
 #include "net/get.h"
-
-#define NOBODY 65534
-#define FILES_MAX 64 /* descriptors: sockets, resolver, certificates */
+#include "net/session.h"
+#include "sandbox/sandbox.h"
 
 /* Write a whole line to `sonde`. If nobody hears us, there is nothing left to do. */
 static void say(const char *fmt, ...) PRINTF_LIKE(1, 2);
@@ -43,49 +42,32 @@ static void say(const char *fmt, ...)
 	}
 }
 
-static int give_up_root(struct err *err)
-{
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return err_set(err, -errno, "cannot give up new privileges: %s", strerror(errno));
-	if (geteuid() != 0 && getuid() != 0)
-		return 0;
-	if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-	        setresuid(NOBODY, NOBODY, NOBODY) < 0)
-		return err_set(err, -errno, "cannot give up root: %s", strerror(errno));
-	return 0;
-}
-
 /* Whatever else the program that started us had open is none of our business. */
-static void close_the_rest(void)
+static void close_from(int first)
 {
 #ifdef SYS_close_range
-	if (syscall(SYS_close_range, NET_FD_BODY + 1, ~0u, 0) == 0)
+	if (syscall(SYS_close_range, (unsigned)first, ~0u, 0) == 0)
 		return;
 #endif
-	for (int fd = NET_FD_BODY + 1; fd < 1024; fd++)
+	for (int fd = first; fd < 1024; fd++)
 		(void)close(fd);
 }
 
-/* A limit, or the one that stands already if that is lower. */
-static struct rlimit lower(struct rlimit now, uint64_t most)
+/*
+ * Give up all but what it takes to speak to servers. Authorities that are named in the environment
+ * may lie anywhere, and have to stay readable.
+ */
+static int enter_role(uint64_t file_bytes, struct err *err)
 {
-	rlim_t max = now.rlim_max < (rlim_t)most ? now.rlim_max : (rlim_t)most;
-	return (struct rlimit){ .rlim_cur = max, .rlim_max = max };
-}
-
-static int set_limits(uint64_t max_bytes, struct err *err)
-{
-	struct rlimit core = { 0 }, files = { 0 }, size = { 0 };
-	if (getrlimit(RLIMIT_CORE, &core) < 0 || getrlimit(RLIMIT_NOFILE, &files) < 0 ||
-	        getrlimit(RLIMIT_FSIZE, &size) < 0)
-		return err_set(err, -EIO, "cannot read a resource limit: %s", strerror(errno));
-	core = lower(core, 0);
-	files = lower(files, FILES_MAX);
-	size = lower(size, max_bytes);
-	if (setrlimit(RLIMIT_CORE, &core) < 0 || setrlimit(RLIMIT_NOFILE, &files) < 0 ||
-	        setrlimit(RLIMIT_FSIZE, &size) < 0)
-		return err_set(err, -EIO, "cannot set a resource limit: %s", strerror(errno));
-	return 0;
+	const char *named[3] = { NULL, NULL, NULL };
+	size_t n = 0;
+	const char *file = getenv("SSL_CERT_FILE"), *dir = getenv("SSL_CERT_DIR");
+	if (file && file[0] != '\0')
+		named[n++] = file;
+	if (dir && dir[0] != '\0')
+		named[n++] = dir;
+	const struct sandbox_grant grant = { .file_bytes = file_bytes, .readable = named };
+	return sandbox_enter_with(ROLE_NET, &grant, err);
 }
 
 /* One byte at a time: it is a few hundred, and what follows the request must stay in the socket. */
@@ -189,7 +171,7 @@ static int on_started(const struct net_answer *answer, uint64_t all_bytes, struc
 	return 0;
 }
 
-static int serve(struct err *err)
+static int serve_fetch(struct err *err)
 {
 	struct get_request request = {
 		.fd = NET_FD_BODY, .started = on_started, .progress = on_progress
@@ -197,7 +179,7 @@ static int serve(struct err *err)
 	struct net_answer answer;
 	int r = read_request(&request, err);
 	if (r == 0)
-		r = set_limits(request.max_bytes, err);
+		r = enter_role(request.max_bytes, err);
 	if (r == 0)
 		r = get_run(&request, &answer, err);
 	if (r == 0 && answer.unchanged)
@@ -207,12 +189,25 @@ static int serve(struct err *err)
 	return r;
 }
 
+static int serve_session(struct err *err)
+{
+	struct session *session = NULL;
+	int r = session_new(&session, err);
+	if (r == 0)
+		r = enter_role(0, err);
+	if (r == 0)
+		r = session_serve(session, err);
+	session_free(session);
+	return r;
+}
+
 static int show_help(const char *arg)
 {
 	if (arg && strcmp(arg, "--version") == 0)
 		return puts("sonde-net " SONDE_VERSION) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	bool is_asked = arg && strcmp(arg, "--help") == 0;
-	(void)fputs("sonde-net gets a URL for sonde, which starts it. It has no use of its own.\n"
+	(void)fputs("sonde-net speaks to servers for sonde, which starts it. It has no use of its "
+	            "own.\n"
 	            "usage: sonde-net --version | --help\n",
 	        is_asked ? stdout : stderr);
 	return is_asked ? EXIT_SUCCESS : 2;
@@ -221,18 +216,23 @@ static int show_help(const char *arg)
 int main(int argc, char **argv)
 {
 	struct err err = { 0 };
-	int r = give_up_root(&err);
-	if (r == 0 && (argc > 1 || isatty(STDIN_FILENO)))
-		return show_help(argc > 1 ? argv[1] : NULL);
+	const char *arg = argc > 1 ? argv[1] : NULL;
+	bool is_session = argc == 2 && strcmp(arg, NET_MODE_SESSION) == 0;
+	int r = sandbox_drop(&err);
+	if (r == 0 && ((arg && !is_session) || isatty(STDIN_FILENO)))
+		return show_help(arg);
 	if (r == 0) {
-		/* The process dies when `sonde` does; a write past RLIMIT_FSIZE is an error, no
-		 * signal. */
+		/* The process dies when `sonde` does; a write past RLIMIT_FSIZE, or to a server
+		 * that left, is an error and no signal. */
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		(void)signal(SIGXFSZ, SIG_IGN);
-		close_the_rest();
-		r = serve(&err);
+		(void)signal(SIGPIPE, SIG_IGN);
+		close_from(is_session ? NET_FD_BODY : NET_FD_BODY + 1);
+		r = is_session ? serve_session(&err) : serve_fetch(&err);
 	}
-	if (r < 0) {
+	if (r < 0 && is_session) {
+		session_fail(&err);
+	} else if (r < 0) {
 		char text[sizeof(err.text)];
 		net_text_show(str_from_c(err.text), text, sizeof(text));
 		say("error %s %s\n", net_class_name(r), text);

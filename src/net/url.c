@@ -80,6 +80,49 @@ bool net_is_https(str url)
 	return str_eq_nocase(str_head(url, 8), STR("https://"));
 }
 
+str net_url_host(str url)
+{
+	(void)take_scheme(&url);
+	return take_host(&url);
+}
+
+str net_url_path(str url)
+{
+	(void)take_scheme(&url);
+	(void)take_host(&url);
+	return url;
+}
+
+static bool ends_endpoint(char c)
+{
+	return c == '?' || c == '#' || c == '@' || c == '\\';
+}
+
+bool net_is_endpoint(str url)
+{
+	str s = url;
+	(void)str_take_until(&s, ends_endpoint);
+	return s.n == 0 && net_is_url(url);
+}
+
+static bool is_address_byte(char c)
+{
+	return is_digit(c) || c == '.';
+}
+
+bool net_is_loopback(str url)
+{
+	uint64_t number;
+	str host = net_url_host(url), name, port;
+	bool has_port = str_split_last(host, ':', &name, &port) && str_to_u64(port, 65535, &number);
+	if (has_port)
+		host = name;
+	if (str_eq_nocase(host, STR("localhost")) || str_eq(host, STR("[::1]")))
+		return true;
+	/* A name may begin with a number; an address is nothing but numbers. */
+	return str_has_prefix(host, STR("127.")) && is_all(host, is_address_byte);
+}
+
 static bool is_etag_byte(char c)
 {
 	return is_visible(c) && c != '"';

@@ -24,12 +24,14 @@ int seccomp_enter(const struct role_row *row, struct err *err);
 
 /**
  * Forbid every access to files, TCP, and other processes' signals and sockets that the kernel's
- * Landlock knows.
+ * Landlock knows, but what the row and the grant name.
  *
- * Returns: 0, also where there is no Landlock: the filter does not depend on it; -errno
+ * In:      grant  NULL: nothing
+ * Returns: 0, also where there is no Landlock: the filter does not depend on it; -errno. A path to
+ *          read that is not there is none to be granted
  * Source:  Documentation/userspace-api/landlock.rst
  */
-int landlock_enter(struct err *err);
+int landlock_enter(const struct role_row *row, const struct sandbox_grant *grant, struct err *err);
 
 /** Become nobody if root; drop all groups and capabilities. Returns: 0; -errno */
 int identity_drop(struct err *err);

@@ -15,6 +15,7 @@
 /** The processes. */
 enum role {
 	ROLE_PARSER, /* reads descriptors it is given and talks on one socket; opens nothing */
+	ROLE_NET,    /* sonde-net: speaks to servers; reads certificates and the resolver's files */
 };
 
 /** How a call's arguments are restricted. */
@@ -24,6 +25,19 @@ enum call_limit {
 	CALL_NO_EXEC,    /* memory that is not executable */
 	CALL_FD_FLAGS,   /* fcntl: a descriptor's flags only */
 	CALL_OWN_SIGNAL, /* tgkill: this process only */
+	CALL_READ_ONLY,  /* open, openat: for reading only, making nothing */
+	CALL_NO_WX,      /* mmap: memory that is not both writable and executable */
+	CALL_INTERNET,   /* socket: IPv4, IPv6, and asking the kernel for routes */
+	CALL_THREAD,     /* clone: a thread of this process only */
+	CALL_ABSENT,    /* fails with ENOSYS, as in an older kernel; then something older is used */
+	CALL_READABLE,  /* ioctl: how much can be read, and whether to block */
+	CALL_ASK_LIMIT, /* prlimit64: asking only */
+};
+
+/** What a call that is not in a role's row comes to. */
+enum call_other {
+	OTHER_KILLS, /* the process */
+	OTHER_FAILS, /* with EPERM: for a role whose libraries differ from system to system */
 };
 
 /** One system call that a role may make. */
@@ -41,8 +55,19 @@ struct role_row {
 	const char *user, *files, *network; /* for people */
 	uint64_t memory_bytes;              /* address space */
 	unsigned n_descriptors;
+	bool has_threads; /* else it can make neither processes nor threads */
+	bool has_network; /* it may connect, but not listen; else there is none at all */
+	enum call_other other;
+	const char *const *readable; /* files and folders below which it may read; NULL-terminated
+	                                or NULL. Only Landlock can hold it to them */
 	const struct role_call *calls;
 	size_t n_calls;
+};
+
+/** What one process is granted beside its role's row. */
+struct sandbox_grant {
+	uint64_t file_bytes;         /* how long a file may grow by its writing; 0: not at all */
+	const char *const *readable; /* more of `readable`; NULL-terminated or NULL */
 };
 
 /** The row of a role. Static. */
@@ -55,14 +80,22 @@ const char *sandbox_limit_text(enum call_limit limit);
 bool sandbox_has_filter(void);
 
 /**
+ * Give up what needs no role: root, all groups and capabilities, and the right to win a privilege
+ * by starting a program. For what a process does before it can enter; sandbox_enter() does it too.
+ *
+ * Returns: as sandbox_enter()
+ */
+int sandbox_drop(struct err *err);
+
+/**
  * Give up everything that the role does not need; there is no way back.
  *
  * As root the process first becomes nobody, without a group and without a capability; where a user
  * namespace knows no nobody, it stays the namespace's root without a capability. Then, as any user:
- * no new privileges, no core dump, no tracing, no children, no file growth, no file at all where
- * the kernel has Landlock, death with the thread that made the process, and a seccomp filter that
- * kills the process on any call that is not in the role's row. A build with a sanitizer leaves out
- * the filter and the limits on memory, tracing and children, because the sanitizer's own reporting
+ * no new privileges, no core dump, no tracing, no children, no file growth, no file but the row's
+ * where the kernel has Landlock, death with the thread that made the process, and a seccomp filter
+ * that refuses any call that is not in the role's row. A build with a sanitizer leaves out the
+ * filter and the limits on memory, tracing and children, because the sanitizer's own reporting
  * needs them.
  *
  * Out:     err  what could not be given up, and why
@@ -71,3 +104,10 @@ bool sandbox_has_filter(void);
  * exists
  */
 int sandbox_enter(enum role role, struct err *err);
+
+/**
+ * The same, with something granted beside the role's row.
+ *
+ * In:      grant  borrows; NULL: nothing
+ */
+int sandbox_enter_with(enum role role, const struct sandbox_grant *grant, struct err *err);

@@ -4,7 +4,6 @@
 #include <errno.h>
 
 #include "aws/crypto.h"
-#include "keys.h"
 
 static struct crypto *crypto;
 
@@ -144,42 +143,6 @@ static void test_crypto__nothing_can_be_sealed_too(void **state)
 	assert_int_equal(crypto_seal(crypto, key, none, none, &full), -ERR_LIMIT);
 }
 
-static void test_crypto__rsa_pss_takes_both_encodings_of_a_key(void **state)
-{
-	(void)state;
-	autobuf sig = BUF(1000), short_salt = BUF(1000);
-	str text = STR("text to sign");
-	assert_int_equal(base64_decode(STR(RSA_SIGNATURE), &sig), 0);
-	assert_int_equal(base64_decode(STR(RSA_SIGNATURE_SALT_20), &short_salt), 0);
-	assert_int_equal(crypto_rsa_check(crypto, STR(RSA_SPKI)), 0);
-	assert_int_equal(crypto_rsa_pss_verify(crypto, STR(RSA_SPKI), text, buf_str(&sig)), 0);
-	assert_int_equal(crypto_rsa_pss_verify(crypto, STR(RSA_PKCS1), text, buf_str(&sig)), 0);
-	assert_int_equal(
-	        crypto_rsa_pss_verify(crypto, STR(RSA_SPKI), STR("Text to sign"), buf_str(&sig)),
-	        -EBADMSG);
-	assert_int_equal(
-	        crypto_rsa_pss_verify(crypto, STR(RSA_SPKI), text, buf_str(&short_salt)), -EBADMSG);
-	assert_int_equal(
-	        crypto_rsa_pss_verify(crypto, STR(RSA_SPKI), text, (str){ NULL, 0 }), -EBADMSG);
-}
-
-static void test_crypto__other_keys_are_refused(void **state)
-{
-	(void)state;
-	char cut[] = RSA_SPKI;
-	assert_int_equal(crypto_rsa_check(crypto, STR(RSA_SMALL)), -ERR_FORMAT);
-	assert_int_equal(crypto_rsa_check(crypto, STR("")), -ERR_FORMAT);
-	assert_int_equal(crypto_rsa_check(crypto, STR("AAAA")), -ERR_FORMAT);
-	assert_int_equal(crypto_rsa_check(crypto, STR(RSA_SPKI "AAAA")), -ERR_FORMAT);
-	for (size_t n = 0; n < sizeof(cut) - 1; n += 4)
-		assert_int_equal(crypto_rsa_check(crypto, (str){ cut, n }), -ERR_FORMAT);
-	/* An Ed25519 key is no RSA key. */
-	assert_int_equal(
-	        crypto_rsa_check(crypto, STR("MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4"
-	                                     "rXAxZuE=")),
-	        -ERR_FORMAT);
-}
-
 static void test_crypto__ed25519_agrees_with_rfc_8032(void **state)
 {
 	(void)state;
@@ -234,8 +197,6 @@ int main(void)
 		cmocka_unit_test(test_crypto__aes_agrees_with_fips_197),
 		cmocka_unit_test(test_crypto__a_sealed_secret_opens_with_key_and_context_only),
 		cmocka_unit_test(test_crypto__nothing_can_be_sealed_too),
-		cmocka_unit_test(test_crypto__rsa_pss_takes_both_encodings_of_a_key),
-		cmocka_unit_test(test_crypto__other_keys_are_refused),
 		cmocka_unit_test(test_crypto__ed25519_agrees_with_rfc_8032),
 		cmocka_unit_test(test_crypto__a_new_ed25519_key_signs),
 		cmocka_unit_test(test_crypto__equality_looks_at_every_byte),

@@ -310,6 +310,36 @@ static void test_sigv4__the_header_is_read_strictly(void **state)
 	}
 }
 
+static void test_sigv4__what_a_node_signs_is_its_own(void **state)
+{
+	(void)state;
+	struct sigv4 sig;
+	struct made m;
+	make(&m, "/", "");
+	autobuf pem = BUF(CRYPTO_RSA_PEM_MAX), public = BUF(4096),
+	        out = BUF(SIGV4_AUTHORIZATION_MAX);
+	autobuf little = BUF(300);
+	const struct sigv4_credential credential = { STR("mi-0123456789abcdef0"), STR("20150830"),
+		STR("r"), STR("ssm") };
+	str names = STR("host;x-amz-date");
+	assert_int_equal(crypto_rsa_generate(crypto, &pem, &public), 0);
+	assert_int_equal(
+	        sigv4_sign_rsa(crypto, &credential, buf_str(&pem), &m.request, names, &out), 0);
+	assert_int_equal(sigv4_parse(buf_str(&out), &sig), SIGV4_OK);
+	assert_int_equal(sig.scheme, SIGV4_RSA);
+	assert_int_equal(
+	        sigv4_verify_rsa(crypto, &sig, &m.request, buf_str(&public), NOW), SIGV4_OK);
+	assert_int_equal(
+	        sigv4_verify_rsa(crypto, &sig, &m.request, STR(RSA_SPKI), NOW), SIGV4_MISMATCH);
+	assert_int_equal(
+	        sigv4_sign_rsa(crypto, &credential, STR("no key"), &m.request, names, &out),
+	        -ERR_FORMAT);
+	assert_int_equal(
+	        sigv4_sign_rsa(crypto, &credential, buf_str(&pem), &m.request, names, &little),
+	        -ERR_LIMIT);
+	end(&m);
+}
+
 static void test_sigv4__rsa_signatures_have_a_way_of_their_own(void **state)
 {
 	(void)state;
@@ -411,6 +441,7 @@ int main(void)
 		cmocka_unit_test(test_sigv4__the_clock_may_be_off_by_five_minutes),
 		cmocka_unit_test(test_sigv4__an_announced_digest_must_be_the_body_s),
 		cmocka_unit_test(test_sigv4__the_header_is_read_strictly),
+		cmocka_unit_test(test_sigv4__what_a_node_signs_is_its_own),
 		cmocka_unit_test(test_sigv4__rsa_signatures_have_a_way_of_their_own),
 		cmocka_unit_test(test_sigv4__a_second_signature_covers_the_first),
 		cmocka_unit_test(test_sigv4__sizes_are_limited),

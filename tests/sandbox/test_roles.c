@@ -2,7 +2,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -622,34 +625,225 @@ static void test_roles__memory_has_an_end(void **state)
 	close_given(&given, peer);
 }
 
+/* The same for sonde-net, which may do more. */
+static int in_net(int (*act)(const struct given *), const struct given *given)
+{
+	static const char *const readable[] = { "/proc/version", NULL };
+	const struct sandbox_grant grant = { .file_bytes = 5000, .readable = readable };
+	int status = 0;
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct err err = { 0 };
+		if (sandbox_enter_with(ROLE_NET, &grant, &err) < 0)
+			_exit(99);
+		_exit(act(given));
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void *resolve(void *ctx)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
+	int *r = ctx;
+	*r = getaddrinfo("localhost", "443", &hints, &found);
+	if (*r == 0)
+		freeaddrinfo(found);
+	return NULL;
+}
+
+static int do_what_sonde_net_does(const struct given *given)
+{
+	pthread_t thread;
+	int r = -1;
+	if (pthread_create(&thread, NULL, resolve, &r) != 0 || pthread_join(thread, NULL) != 0 ||
+	        r != 0)
+		return 1;
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_port = htons(1),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) >= 0 ||
+	        errno != ECONNREFUSED)
+		return 2;
+	if (open("/etc/passwd", O_RDONLY | O_CLOEXEC) < 0 ||
+	        open("/proc/version", O_RDONLY | O_CLOEXEC) < 0)
+		return 3;
+	/* a body, and no more of it than allowed */
+	if (pwrite(given->writable, "abc", 3, 4997) != 3 || ftruncate(given->writable, 0) < 0)
+		return 4;
+	return pwrite(given->writable, "abc", 3, 5000) >= 0 || errno != EFBIG ? 5 : 0;
+}
+
+static void test_roles__what_sonde_net_does_works(void **state)
+{
+	struct given given;
+	int peer;
+	(void)state;
+	open_given(&given, &peer);
+	assert_int_equal(in_net(do_what_sonde_net_does, &given), 0);
+	close_given(&given, peer);
+}
+
+static int call_open_for_writing(const struct given *given)
+{
+	(void)given;
+	return open("/dev/null", O_WRONLY) >= 0;
+}
+
+static int call_open_to_make(const struct given *given)
+{
+	(void)given;
+	return open("/tmp/sandbox-was-left", O_RDONLY | O_CREAT, 0600) >= 0;
+}
+
+static int call_unix_socket(const struct given *given)
+{
+	(void)given;
+	return socket(AF_UNIX, SOCK_STREAM, 0) >= 0;
+}
+
+static int call_packet_socket(const struct given *given)
+{
+	(void)given;
+	return socket(AF_PACKET, SOCK_RAW, 0) >= 0;
+}
+
+static int call_netfilter_socket(const struct given *given)
+{
+	(void)given;
+	return socket(AF_NETLINK, SOCK_RAW, 12) >= 0;
+}
+
+static int call_listen(const struct given *given)
+{
+	(void)given;
+	return listen(socket(AF_INET, SOCK_STREAM, 0), 1) >= 0;
+}
+
+static int call_set_limit(const struct given *given)
+{
+	struct rlimit limit = { 1, 1 };
+	(void)given;
+	return setrlimit(RLIMIT_NOFILE, &limit) >= 0;
+}
+
+static int call_clone_process(const struct given *given)
+{
+	(void)given;
+	long pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0)
+		_exit(0);
+	return pid >= 0;
+}
+
+static const struct {
+	const char *name;
+	int (*act)(const struct given *);
+} forbidden_to_net[] = {
+	{ "open for writing", call_open_for_writing },
+	{ "open that makes a file", call_open_to_make },
+	{ "open of its own memory", call_open_memory },
+	{ "openat2", call_openat2 },
+	{ "unlink", call_unlink },
+	{ "rename", call_rename },
+	{ "mkdir", call_mkdir },
+	{ "fchmod", call_chmod },
+	{ "a socket of the machine", call_unix_socket },
+	{ "a socket of packets", call_packet_socket },
+	{ "a socket to the packet filter", call_netfilter_socket },
+	{ "listen", call_listen },
+	{ "execve", call_exec },
+	{ "execveat", call_exec_descriptor },
+	{ "fork", call_fork },
+	{ "clone of a process", call_clone_process },
+	{ "clone3", call_clone3 },
+	{ "ptrace", call_ptrace },
+	{ "process_vm_readv", call_read_other },
+	{ "kill", call_kill },
+	{ "tgkill of another", call_tgkill },
+	{ "mmap of executable memory", call_mmap_exec },
+	{ "mprotect to executable memory", call_mprotect_exec },
+	{ "unshare", call_namespace },
+	{ "setrlimit", call_set_limit },
+	{ "prctl", call_prctl },
+	{ "bpf", call_bpf },
+	{ "keyctl", call_keyctl },
+	{ "fcntl F_SETOWN", call_fcntl_owner },
+	{ "io_uring_setup", call_uring },
+	{ "sendfile", call_splice },
+};
+
+static void test_roles__sonde_net_can_do_nothing_else(void **state)
+{
+	struct given given;
+	int peer;
+	(void)state;
+	if (!sandbox_has_filter()) {
+		print_message("skipped: a build without a sanitizer\n");
+		skip();
+	}
+	open_given(&given, &peer);
+	for (size_t i = 0; i < sizeof(forbidden_to_net) / sizeof(forbidden_to_net[0]); i++) {
+		int status = in_net(forbidden_to_net[i].act, &given);
+		if (status != 0)
+			fail_msg("%s: wait status %x", forbidden_to_net[i].name, (unsigned)status);
+	}
+	close_given(&given, peer);
+}
+
+/* The part of the page below a role's heading. */
+static void find_section(const struct buf *page, const char *name, struct buf *section)
+{
+	char heading[64];
+	(void)snprintf(heading, sizeof(heading), "\n## System calls of %s%s\n",
+	        strcmp(name, "parser") == 0 ? "the " : "", name);
+	const char *from = strstr(page->p, heading);
+	if (!from)
+		fail_msg("no section for %s", name);
+	const char *to = strstr(from + 1, "\n## ");
+	buf_add(section, (str){ from, to ? (size_t)(to - from) : strlen(from) });
+	buf_add_byte(section, '\0');
+	assert_false(buf_failed(section));
+}
+
 /* The page and the table say the same: each row is a line of the page, and the page has no other
  * rows. */
 static void test_roles__the_page_has_every_row_and_no_other(void **state)
 {
-	const struct role_row *row = sandbox_role(ROLE_PARSER);
+	static const enum role all[] = { ROLE_PARSER, ROLE_NET };
 	autobuf page = BUF(1u << 20);
-	char line[512];
-	size_t n_calls = 0;
+	size_t n_lines = 0, n_calls = 0;
 	(void)state;
 	assert_int_equal(fs_read(AT_FDCWD, PAGE, &page, NULL), 0);
 	buf_add_byte(&page, '\0');
-	(void)snprintf(line, sizeof(line), "\n| %s | %s | %s | %s | %s |\n", row->name, row->does,
-	        row->user, row->files, row->network);
-	assert_non_null(strstr(page.p, line));
-	(void)snprintf(line, sizeof(line), "\n| %s | %llu MiB | %u |\n", row->name,
-	        (unsigned long long)(row->memory_bytes >> 20), row->n_descriptors);
-	assert_non_null(strstr(page.p, line));
-	for (size_t i = 0; i < row->n_calls; i++) {
-		const struct role_call *call = &row->calls[i];
-		const char *limit = sandbox_limit_text(call->limit);
-		(void)snprintf(line, sizeof(line), "\n| `%s` | %s%s| %s |\n", call->name, limit,
-		        *limit ? " " : "", call->why);
+	for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++) {
+		const struct role_row *row = sandbox_role(all[k]);
+		autobuf section = BUF(1u << 20);
+		char line[1024];
+		(void)snprintf(line, sizeof(line), "\n| %s | %s | %s | %s | %s |\n", row->name,
+		        row->does, row->user, row->files, row->network);
 		if (!strstr(page.p, line))
 			fail_msg("the page lacks: %s", line);
+		(void)snprintf(line, sizeof(line), "\n| %s | %llu MiB | %u |\n", row->name,
+		        (unsigned long long)(row->memory_bytes >> 20), row->n_descriptors);
+		if (!strstr(page.p, line))
+			fail_msg("the page lacks: %s", line);
+		find_section(&page, row->name, &section);
+		for (size_t i = 0; i < row->n_calls; i++) {
+			const struct role_call *call = &row->calls[i];
+			const char *limit = sandbox_limit_text(call->limit);
+			(void)snprintf(line, sizeof(line), "\n| `%s` | %s%s| %s |\n", call->name,
+			        limit, *limit ? " " : "", call->why);
+			if (!strstr(section.p, line))
+				fail_msg("the page lacks: %s", line);
+		}
+		n_calls += row->n_calls;
 	}
 	for (const char *p = page.p; (p = strstr(p, "\n| `")) != NULL; p++)
-		n_calls++;
-	assert_int_equal(n_calls, row->n_calls);
+		n_lines++;
+	assert_int_equal(n_lines, n_calls);
 }
 
 int main(void)
@@ -665,6 +859,8 @@ int main(void)
 		cmocka_unit_test(test_roles__any_user_can_enter),
 		cmocka_unit_test(test_roles__an_assertion_still_aborts),
 		cmocka_unit_test(test_roles__memory_has_an_end),
+		cmocka_unit_test(test_roles__what_sonde_net_does_works),
+		cmocka_unit_test(test_roles__sonde_net_can_do_nothing_else),
 		cmocka_unit_test(test_roles__the_page_has_every_row_and_no_other),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
