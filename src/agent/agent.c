@@ -119,8 +119,8 @@ static int heartbeat(struct agent *agent, struct err *err)
 	        &w, "AgentStatus", agent->is_stopped ? STR("Stopped") : STR("Active"));
 	platform_write(&agent->platform, "IPAddress", &w);
 	json_write_object_end(&w);
-	int r = service_call(&agent->service, "AmazonSSM.UpdateInstanceInformation",
-	        buf_str(&body), &arena, &reply, err);
+	int r = service_call(&agent->service, "AmazonSSM.UpdateInstanceInformation", buf_str(&body),
+	        &arena, &reply, err);
 	agent_note(agent, r, &reply);
 	/* Credentials that are not accepted any more are asked for anew. */
 	if (r == -EREMOTEIO && !service_may_retry(r, &reply))
@@ -188,7 +188,8 @@ static void list(struct agent *agent, int64_t now)
 	int r = rounds_list(agent, &err);
 	if (r < 0)
 		agent_log(LOG_WARNING, "associations cannot be listed: %s", err.text);
-	agent->list_at_ms = r < 0 ? agent->away_until_ms : now + (int64_t)agent->config->poll_s * 1000;
+	agent->list_at_ms =
+	        r < 0 ? agent->away_until_ms : now + (int64_t)agent->config->poll_s * 1000;
 	if (agent->list_at_ms < now + 1000)
 		agent->list_at_ms = now + 1000;
 }

@@ -22,11 +22,11 @@ struct agent_config {
 	const char *state;   /* folder of its own; required */
 	const char *root;    /* what is inventoried; required, "/" is this host */
 	const char *activation_id, *activation_code; /* NULL or empty: none */
-	const char *instance;                        /* with given keys: the node that they are of */
-	const char *key_id, *secret, *token;         /* given keys; NULL or empty: none */
-	bool allow_documents;   /* run documents that the server made */
-	bool is_stopped;        /* the kill switch, as a setting */
-	bool once;              /* one round, then end */
+	const char *instance;                /* with given keys: the node that they are of */
+	const char *key_id, *secret, *token; /* given keys; NULL or empty: none */
+	bool allow_documents;                /* run documents that the server made */
+	bool is_stopped;                     /* the kill switch, as a setting */
+	bool once;                           /* one round, then end */
 	unsigned heartbeat_s, poll_s, max_delay_s;
 	unsigned timeout_s; /* of one walk; 0: none */
 };

@@ -10,7 +10,7 @@
 
 /** State of one thing that is tried again. */
 struct backoff {
-	uint64_t seed;      /* of the jitter; not 0 */
+	uint64_t seed;       /* of the jitter; not 0 */
 	unsigned n_failures; /* in a row */
 };
 

@@ -12,8 +12,8 @@
 #define SERVICE "EC2WindowsMessageDeliveryService."
 #define REPLY_BYTES ((size_t)900 << 10)
 
-static void tell_message(struct agent *agent, const char *operation, str message_id,
-        const char *more)
+static void tell_message(
+        struct agent *agent, const char *operation, str message_id, const char *more)
 {
 	autobuf body = BUF(4096);
 	autobuf target = BUF(128);
@@ -99,11 +99,10 @@ static int read_command(str message_id, const struct value *payload, struct told
 	if (r == 0)
 		r = arena_copy(&told->arena, id, &told->command_id);
 	if (r == 0)
-		r = copy_json(value_get(payload, STR("DocumentContent")), &told->arena,
-		        &told->document);
-	if (r == 0)
 		r = copy_json(
-		        value_get(payload, STR("Parameters")), &told->arena, &told->values);
+		        value_get(payload, STR("DocumentContent")), &told->arena, &told->document);
+	if (r == 0)
+		r = copy_json(value_get(payload, STR("Parameters")), &told->arena, &told->values);
 	if (r < 0) {
 		told_free(told);
 		return r;
@@ -155,8 +154,7 @@ static void take(struct agent *agent, const struct value *message)
 	str id = value_get_str(message, STR("MessageId"));
 	str topic = value_get_str(message, STR("Topic"));
 	const struct value *payload = NULL;
-	int r = value_from_json(
-	        value_get_str(message, STR("Payload")), &arena, &payload, NULL);
+	int r = value_from_json(value_get_str(message, STR("Payload")), &arena, &payload, NULL);
 	if (id.n == 0 || id.n > 256)
 		agent_log(LOG_WARNING, "a message has no id and is left alone");
 	else if (r < 0)

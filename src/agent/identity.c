@@ -39,7 +39,8 @@ static void as_uuid(const unsigned char digest[SHA256_BYTES], char ret[FINGERPRI
 	        digest[13], digest[14], digest[15]);
 }
 
-static int random_fingerprint(const struct state *state, char ret[FINGERPRINT_SIZE], struct err *err)
+static int random_fingerprint(
+        const struct state *state, char ret[FINGERPRINT_SIZE], struct err *err)
 {
 	autobuf old = BUF(FINGERPRINT_SIZE - 1);
 	unsigned char bytes[SHA256_BYTES];
@@ -55,8 +56,8 @@ static int random_fingerprint(const struct state *state, char ret[FINGERPRINT_SI
 	return state_write(state, FINGERPRINT_FILE, str_from_c(ret), err);
 }
 
-int identity_fingerprint(const char *root, const struct state *state,
-        char ret[FINGERPRINT_SIZE], struct err *err)
+int identity_fingerprint(
+        const char *root, const struct state *state, char ret[FINGERPRINT_SIZE], struct err *err)
 {
 	autobuf text = BUF(1024);
 	autobuf firmware = BUF(256);
@@ -149,8 +150,8 @@ static int enrol(const struct agent_config *config, const struct state *state,
 		r = ask_registration(
 		        config, service, fingerprint, public_key, &arena, &instance, err);
 	if (r == 0)
-		(void)snprintf(service->instance, sizeof(service->instance), STR_FMT,
-		        STR_ARG(instance));
+		(void)snprintf(
+		        service->instance, sizeof(service->instance), STR_FMT, STR_ARG(instance));
 	if (r == 0)
 		r = keep(service->instance, fingerprint, config, state, err);
 	if (r < 0)
@@ -173,16 +174,16 @@ static int read_registration(const struct state *state, const char *fingerprint,
 		r = value_from_json(buf_str(&text), &arena, &v, err);
 	str instance = value_get_str(v, STR("InstanceId"));
 	if (r == 0 && !is_instance(instance))
-		r = err_set(err, -ERR_FORMAT, "%s/%s names no managed node", state->path,
-		        REGISTRATION);
+		r = err_set(
+		        err, -ERR_FORMAT, "%s/%s names no managed node", state->path, REGISTRATION);
 	if (r == 0 && !str_eq(value_get_str(v, STR("Fingerprint")), str_from_c(fingerprint)))
 		r = err_set(err, -EKEYREJECTED,
 		        "the state folder was copied from another machine, which is " STR_FMT
 		        ": this one has to be registered by an activation of its own",
 		        STR_ARG(instance));
 	if (r == 0) {
-		(void)snprintf(service->instance, sizeof(service->instance), STR_FMT,
-		        STR_ARG(instance));
+		(void)snprintf(
+		        service->instance, sizeof(service->instance), STR_FMT, STR_ARG(instance));
 		r = 1;
 	}
 	arena_fini(&arena);
@@ -201,8 +202,7 @@ static int use_given(const struct agent_config *config, struct service *service,
 		return err_set(err, -EINVAL, "the given keys are too long");
 	(void)snprintf(keys->key_id, sizeof(keys->key_id), "%s", config->key_id);
 	(void)snprintf(keys->secret, sizeof(keys->secret), "%s", config->secret);
-	(void)snprintf(
-	        keys->token, sizeof(keys->token), "%s", config->token ? config->token : "");
+	(void)snprintf(keys->token, sizeof(keys->token), "%s", config->token ? config->token : "");
 	(void)snprintf(service->instance, sizeof(service->instance), "%s", config->instance);
 	return 0;
 }
@@ -253,8 +253,7 @@ static int take_token(struct service *service, const struct value *v, int64_t no
 	struct credentials keys = { .got_at = now };
 	int64_t ms = 0;
 	if (!copy(keys.key_id, sizeof(keys.key_id), value_get_str(v, STR("AccessKeyId"))) ||
-	        !copy(keys.secret, sizeof(keys.secret),
-	                value_get_str(v, STR("SecretAccessKey"))) ||
+	        !copy(keys.secret, sizeof(keys.secret), value_get_str(v, STR("SecretAccessKey"))) ||
 	        !copy(keys.token, sizeof(keys.token), value_get_str(v, STR("SessionToken"))) ||
 	        !timestamp_from_value(value_get(v, STR("TokenExpirationDate")), &ms))
 		return err_set(err, -EPROTO, "the server's credentials are incomplete or too long");

@@ -20,8 +20,8 @@
  *
  * Returns: 0; -errno of the state folder
  */
-int identity_fingerprint(const char *root, const struct state *state,
-        char ret[FINGERPRINT_SIZE], struct err *err);
+int identity_fingerprint(
+        const char *root, const struct state *state, char ret[FINGERPRINT_SIZE], struct err *err);
 
 /**
  * Know who this host is: as the state folder says, by given keys, or by registering with the

@@ -20,15 +20,15 @@
 
 /** One association, kept between polls. Owned texts. */
 struct kept {
-	struct association is;   /* borrows from `text` */
+	struct association is; /* borrows from `text` */
 	struct arena text;
-	struct arena document;   /* holds `content` */
-	str content;             /* JSON; empty: to be asked for */
-	str checksum;            /* of that content; in `document` */
-	int64_t ran_at;          /* wall clock; 0: not by this process */
-	bool is_asked;           /* a refresh named it: at once */
+	struct arena document; /* holds `content` */
+	str content;           /* JSON; empty: to be asked for */
+	str checksum;          /* of that content; in `document` */
+	int64_t ran_at;        /* wall clock; 0: not by this process */
+	bool is_asked;         /* a refresh named it: at once */
 	bool is_listed;
-	unsigned n_broken;       /* times in a row that its document could not be had */
+	unsigned n_broken; /* times in a row that its document could not be had */
 	int64_t not_before_ms;
 };
 
@@ -49,8 +49,8 @@ struct agent {
 	struct service service;
 	struct arena platform_arena;
 	struct platform platform;
-	struct backoff backoff;   /* of the server */
-	int64_t away_until_ms;    /* it did not answer: not before then */
+	struct backoff backoff; /* of the server */
+	int64_t away_until_ms;  /* it did not answer: not before then */
 	int64_t heartbeat_at_ms, list_at_ms, deliver_at_ms, poller_at_ms;
 	struct backoff poller_backoff;
 	struct poller poller;

@@ -62,8 +62,8 @@ static int make_folder(const struct step_context *context, size_t i, char *ret, 
 	return n > 0 && (size_t)n < size ? 0 : -ENAMETOOLONG;
 }
 
-static void perform(struct running *run, const struct recipe_step *step, size_t i,
-        struct step_result *result)
+static void perform(
+        struct running *run, const struct recipe_step *step, size_t i, struct step_result *result)
 {
 	const struct step_action *action = step_find(step->action);
 	char folder[4096];
@@ -147,8 +147,8 @@ static int refuse(const struct step_context *context, const struct recipe *plan,
 	        plan->digest);
 }
 
-static int read_plan(struct step_context *context, str document, str values, struct recipe *ret,
-        struct err *err)
+static int read_plan(
+        struct step_context *context, str document, str values, struct recipe *ret, struct err *err)
 {
 	const struct value *tree = NULL, *given = NULL;
 	struct err why = { 0 };

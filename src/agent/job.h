@@ -16,9 +16,9 @@ struct job_request {
 	const struct state *state;
 	const struct service *service; /* instance and keys; its session is not used */
 	const struct host *host;
-	str id;        /* of the command or association: a UUID, which names its folder */
-	str document;  /* JSON; hostile */
-	str values;    /* JSON object of the parameters' values; empty: none */
+	str id;       /* of the command or association: a UUID, which names its folder */
+	str document; /* JSON; hostile */
+	str values;   /* JSON object of the parameters' values; empty: none */
 };
 
 /** A running job. */

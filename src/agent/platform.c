@@ -83,8 +83,7 @@ static void member(struct json_writer *w, const char *key, str value)
 		json_write_member_str(w, key, value);
 }
 
-void platform_write(
-        const struct platform *platform, const char *address_key, struct json_writer *w)
+void platform_write(const struct platform *platform, const char *address_key, struct json_writer *w)
 {
 	member(w, "ComputerName", platform->computer);
 	member(w, address_key, platform->address);

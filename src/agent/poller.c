@@ -155,9 +155,7 @@ int poller_start(const struct agent_config *config, const struct service *servic
 		return err_set(err, -saved, "cannot start the poller: %s", strerror(saved));
 	}
 	(void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
-	*ret = (struct poller){
-		.pid = pid, .fd = ends[0], .said = BUF(POLLER_FRAME_MAX + 65536)
-	};
+	*ret = (struct poller){ .pid = pid, .fd = ends[0], .said = BUF(POLLER_FRAME_MAX + 65536) };
 	return 0;
 }
 

@@ -261,8 +261,7 @@ static int make_step(struct filling *f, const struct value *v, struct recipe_ste
 	if (on_failure.n == 0)
 		on_failure = value_get_str(&inputs[0], STR("onFailure"));
 	ret->forgives_failure = str_eq_nocase(on_failure, STR("successAndExit"));
-	ret->exits_on_failure =
-	        ret->forgives_failure || str_eq_nocase(on_failure, STR("exit"));
+	ret->exits_on_failure = ret->forgives_failure || str_eq_nocase(on_failure, STR("exit"));
 	ret->is_end = value_get_bool(v, STR("isEnd"), false) ||
 	              str_eq_nocase(value_get_str(v, STR("isEnd")), STR("true"));
 	return 0;
@@ -304,7 +303,8 @@ int recipe_make(const struct value *document, const struct value *values, struct
 	plan.trusted = trust_find(plan.digest);
 	plan.n_steps = value_count(steps);
 	if (plan.n_steps > RECIPE_STEPS_MAX)
-		return err_set(err, -ERR_LIMIT, "a document has at most %d steps", RECIPE_STEPS_MAX);
+		return err_set(
+		        err, -ERR_LIMIT, "a document has at most %d steps", RECIPE_STEPS_MAX);
 	plan.steps = arena_alloc(arena, plan.n_steps + 1, sizeof(*plan.steps));
 	if (!plan.steps)
 		return err_set(err, -ERR_LIMIT, "the document is too large");

@@ -18,13 +18,13 @@
 
 /** One step. Arena. */
 struct recipe_step {
-	str name, action;            /* "aws:runShellScript" */
-	const struct value *inputs;  /* with all values filled in */
-	bool is_skipped;             /* its precondition does not hold */
-	bool is_end;                 /* no step follows it */
-	bool exits_on_failure;       /* onFailure: exit or successAndExit */
-	bool forgives_failure;       /* onFailure: successAndExit */
-	str fault;                   /* a precondition that is not understood: the step fails so */
+	str name, action;           /* "aws:runShellScript" */
+	const struct value *inputs; /* with all values filled in */
+	bool is_skipped;            /* its precondition does not hold */
+	bool is_end;                /* no step follows it */
+	bool exits_on_failure;      /* onFailure: exit or successAndExit */
+	bool forgives_failure;      /* onFailure: successAndExit */
+	str fault;                  /* a precondition that is not understood: the step fails so */
 };
 
 /** What is to be run. Arena. */

@@ -116,8 +116,8 @@ static void drop_unlisted(struct agent *agent)
 	agent->n_kept = n;
 }
 
-static int list_page(struct agent *agent, str token, struct arena *arena, str *ret_token,
-        struct err *err)
+static int list_page(
+        struct agent *agent, str token, struct arena *arena, str *ret_token, struct err *err)
 {
 	autobuf body = BUF(8192);
 	struct json_writer w = JSON_WRITER(&body, false);
@@ -185,8 +185,8 @@ static int ask_document(struct agent *agent, struct kept *kept, struct err *err)
 	json_write_member_str(&w, "DocumentVersion",
 	        kept->is.document_version.n > 0 ? kept->is.document_version : STR("$DEFAULT"));
 	json_write_object_end(&w);
-	int r = service_call(&agent->service, "AmazonSSM.GetDocument", buf_str(&body), &arena,
-	        &reply, err);
+	int r = service_call(
+	        &agent->service, "AmazonSSM.GetDocument", buf_str(&body), &arena, &reply, err);
 	agent_note(agent, r, &reply);
 	arena_fini(&kept->document);
 	kept->document = ARENA(4u << 20);
@@ -299,8 +299,8 @@ static void tell_compliance(struct agent *agent, const struct kept *kept, str st
 {
 	autobuf body = BUF(65536);
 	autobuf key = BUF(256);
-	words_compliance(&kept->is, str_from_c(agent->service.instance), status, agent_wall_ms(),
-	        &body);
+	words_compliance(
+	        &kept->is, str_from_c(agent->service.instance), status, agent_wall_ms(), &body);
 	buf_printf(&key, "compliance/" STR_FMT, STR_ARG(kept->is.id));
 	if (!buf_failed(&body))
 		agent_tell(agent, buf_str(&key), "AmazonSSM.PutComplianceItems", buf_str(&body));

@@ -24,7 +24,7 @@
 /** How a script ended. */
 enum script_end {
 	SCRIPT_EXITED,
-	SCRIPT_KILLED,    /* by a signal that was not ours */
+	SCRIPT_KILLED, /* by a signal that was not ours */
 	SCRIPT_TIMED_OUT,
 	SCRIPT_CANCELLED,
 };

@@ -82,8 +82,7 @@ static uint64_t next_number(const struct names *names)
 {
 	uint64_t last = 0;
 	if (names->n > 0)
-		(void)str_to_u64(
-		        (str){ names->names[names->n - 1], 20 }, UINT64_MAX / 2, &last);
+		(void)str_to_u64((str){ names->names[names->n - 1], 20 }, UINT64_MAX / 2, &last);
 	return last + 1;
 }
 
@@ -162,8 +161,8 @@ int spool_deliver(const struct state *state, struct service *service, struct err
 static int copy_file(int dir, const struct upload *upload, struct err *err)
 {
 	autofree char *piece = malloc(1u << 20);
-	autoclose int to = openat(dir, INVENTORY,
-	        O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	autoclose int to =
+	        openat(dir, INVENTORY, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (to < 0 || !piece)
 		return err_set(err, to < 0 ? -errno : -ENOMEM, "the inventory cannot be kept");
 	for (uint64_t at = 0; at < upload->packed_bytes;) {

@@ -18,8 +18,8 @@
 
 /** An open state folder. */
 struct state {
-	int dir;  /* -1: not open */
-	int lock; /* the owner file, locked; -1 */
+	int dir;          /* -1: not open */
+	int lock;         /* the owner file, locked; -1 */
 	const char *path; /* borrows */
 };
 

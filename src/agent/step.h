@@ -41,7 +41,7 @@ struct step_context {
 struct step_result {
 	enum step_status status;
 	int code;
-	struct buf out, err; /* for people: standard output and standard error */
+	struct buf out, err;         /* for people: standard output and standard error */
 	const struct value *refresh; /* associations to run at once: a list; NULL: none was asked
 	                                for */
 	bool is_refresh;
@@ -55,8 +55,8 @@ struct step_action {
 	 *
 	 * In:      inputs  filled in; hostile
 	 */
-	void (*run)(struct step_context *context, const struct value *inputs,
-	        struct step_result *ret);
+	void (*run)(
+	        struct step_context *context, const struct value *inputs, struct step_result *ret);
 };
 
 /** Was this job asked to end? */

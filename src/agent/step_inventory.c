@@ -5,7 +5,8 @@
  * its hash first. Where there is no such service, PutInventory alone has to do.
  *
  * Both carry the same capture time: of two words on the same packages the server then believes the
- * one that knows more. So AWS:Application must not go up when the upload did not: it would be newer.
+ * one that knows more. So AWS:Application must not go up when the upload did not: it would be
+ * newer.
  */
 #include "agent/step.h"
 
@@ -95,7 +96,8 @@ static void put_item(struct step_context *context, const char *type, const char 
 		buf_printf(&ret->out, "%s: %s\n", type, is_wanted ? "sent" : "unchanged");
 }
 
-static void put_instance(struct step_context *context, const char *captured, struct step_result *ret)
+static void put_instance(
+        struct step_context *context, const char *captured, struct step_result *ret)
 {
 	autobuf text = BUF(8192);
 	struct json_writer w = JSON_WRITER(&text, false);
@@ -125,8 +127,8 @@ static void put_applications(struct step_context *context, const struct walker_r
 		return;
 	}
 	char *to = buf_reserve(&text, (size_t)found->rows_bytes);
-	if (!to || pread(found->rows, to, (size_t)found->rows_bytes, 0) !=
-	                   (ssize_t)found->rows_bytes)
+	if (!to ||
+	        pread(found->rows, to, (size_t)found->rows_bytes, 0) != (ssize_t)found->rows_bytes)
 		return;
 	put_item(context, "AWS:Application", "1.1", captured,
 	        (str){ to, (size_t)found->rows_bytes }, ret);
@@ -135,16 +137,16 @@ static void put_applications(struct step_context *context, const struct walker_r
 /* ---- all of it ---- */
 
 /* Returns: true when AWS:Application may follow */
-static bool send_whole(struct step_context *context, const struct upload *upload,
-        struct step_result *ret)
+static bool send_whole(
+        struct step_context *context, const struct upload *upload, struct step_result *ret)
 {
 	struct err err = { 0 };
 	bool is_sent = false;
 	int r = upload_send(context->service, upload, &is_sent, &err);
 	if (r == 0) {
 		spool_drop_inventory(context->state);
-		buf_printf(&ret->out, "Custom:SondeInventory: %s\n",
-		        is_sent ? "sent" : "unchanged");
+		buf_printf(
+		        &ret->out, "Custom:SondeInventory: %s\n", is_sent ? "sent" : "unchanged");
 		return true;
 	}
 	if (r == -EOPNOTSUPP)
@@ -161,8 +163,8 @@ static bool send_whole(struct step_context *context, const struct upload *upload
 	return false;
 }
 
-static void report(struct step_context *context, const struct walker_result *found,
-        struct step_result *ret)
+static void report(
+        struct step_context *context, const struct walker_result *found, struct step_result *ret)
 {
 	struct upload upload = {
 		.fd = found->packed, .packed_bytes = found->packed_bytes, .bytes = found->bytes
@@ -195,8 +197,7 @@ static void run(struct step_context *context, const struct value *inputs, struct
 		.n_more_paths = paths.n,
 		.timeout_s = context->config->timeout_s,
 		.has_languages = paths.is_deep };
-	int r = walker_run(
-	        &options, context->service, step_is_cancelled, context, &found, &err);
+	int r = walker_run(&options, context->service, step_is_cancelled, context, &found, &err);
 	if (r == -ECANCELED)
 		ret->status = STEP_CANCELLED;
 	else if (r < 0)

@@ -26,7 +26,7 @@ static str plain_name(str name)
 {
 	str head, tail;
 	return str_has_prefix(name, STR("arn:")) && str_split_first(name, '/', &head, &tail) ? tail
-	                                                                                  : name;
+	                                                                                     : name;
 }
 
 /* The program that this one is: the plugin beside it, which is a link to it, or itself. */
@@ -84,8 +84,8 @@ static void report(struct step_context *context, const char *operation, bool is_
 	json_write_key(&w, "Result");
 	json_write_u64(&w, is_done ? 0 : 1);
 	json_write_object_end(&w);
-	(void)service_call(context->service, "AmazonSSM.PutConfigurePackageResult",
-	        buf_str(&body), context->arena, &reply, NULL);
+	(void)service_call(context->service, "AmazonSSM.PutConfigurePackageResult", buf_str(&body),
+	        context->arena, &reply, NULL);
 }
 
 /* Names in SSM_...: the only arguments that a package's scripts may be given. Ours has none, but

@@ -116,8 +116,7 @@ static int make_environment(const struct step_context *context, struct environme
 	int r = write_credentials(context, &credentials);
 	if (r < 0)
 		return r;
-	set(env, "PATH",
-	        STR("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
+	set(env, "PATH", STR("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
 	set(env, "HOME", STR("/root"));
 	set(env, "SSM_COMMAND_ID", context->job_id);
 	set(env, "AWS_SSM_INSTANCE_ID", str_from_c(context->service->instance));
@@ -146,13 +145,16 @@ static void tell(const struct script_result *from, uint64_t timeout_s, struct st
 		if (from->code == 0)
 			ret->status = STEP_SUCCESS;
 		else if (from->code == REBOOT_CODE)
-			step_fail(ret, "\nThe script asks for a reboot (exit %d), which this agent "
-			               "does not make.",
+			step_fail(ret,
+			        "\nThe script asks for a reboot (exit %d), which this agent "
+			        "does not make.",
 			        REBOOT_CODE);
 		else
 			step_fail(ret, "\nfailed to run commands: exit status %d", from->code);
 		break;
-	case SCRIPT_KILLED: step_fail(ret, "\nfailed to run commands: signal %d", from->code - 128); break;
+	case SCRIPT_KILLED:
+		step_fail(ret, "\nfailed to run commands: signal %d", from->code - 128);
+		break;
 	case SCRIPT_TIMED_OUT:
 		step_fail(ret, "\nThe script ran longer than %llu seconds.",
 		        (unsigned long long)timeout_s);

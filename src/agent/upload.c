@@ -33,7 +33,10 @@ static int read_answer(const struct net_call_answer *answer, struct arena *arena
 	                str_has_prefix(type, STR("ConflictException"));
 	bool is_unknown = str_has_prefix(type, STR("UnknownOperation")) ||
 	                  (answer->status == 404 && type.n == 0);
-	return err_set(err, is_unknown ? -EOPNOTSUPP : is_later ? -EAGAIN : -EREMOTEIO,
+	return err_set(err,
+	        is_unknown ? -EOPNOTSUPP
+	        : is_later ? -EAGAIN
+	                   : -EREMOTEIO,
 	        "the upload is refused with %u " STR_FMT ": " STR_FMT, answer->status,
 	        STR_ARG(str_head(type, 60)), STR_ARG(str_head(message, 120)));
 }
@@ -56,8 +59,8 @@ static int announce(struct sending *s, struct err *err)
 	json_write_u64(&w, s->upload->bytes);
 	json_write_member_str(&w, "Encoding", STR("zstd"));
 	json_write_object_end(&w);
-	int r = service_rest(s->service, "POST", STR("/sonde/uploads"), buf_str(&body), true, &arena,
-	        &answer, err);
+	int r = service_rest(s->service, "POST", STR("/sonde/uploads"), buf_str(&body), true,
+	        &arena, &answer, err);
 	if (r == 0)
 		r = read_answer(&answer, &arena, &v, err);
 	if (r == 0 && str_eq(value_get_str(v, STR("Status")), STR("SEND"))) {
@@ -93,8 +96,8 @@ static int send_piece(struct sending *s, char *piece, struct err *err)
 		return err_set(err, -EIO, "the inventory cannot be read back");
 	int r = arena_printf(&arena, &path, "/sonde/uploads/%s/%" PRIu64, s->id, s->next);
 	if (r == 0)
-		r = service_rest(s->service, "PUT", path, (str){ piece, n }, false, &arena, &answer,
-		        err);
+		r = service_rest(
+		        s->service, "PUT", path, (str){ piece, n }, false, &arena, &answer, err);
 	if (r == 0)
 		r = read_answer(&answer, &arena, &v, err);
 	int64_t next = value_get_i64(v, STR("NextOffset"), -1);
@@ -114,16 +117,15 @@ static int complete(struct sending *s, struct err *err)
 	str path;
 	int r = arena_printf(&arena, &path, "/sonde/uploads/%s/complete", s->id);
 	if (r == 0)
-		r = service_rest(
-		        s->service, "POST", path, STR("{}"), true, &arena, &answer, err);
+		r = service_rest(s->service, "POST", path, STR("{}"), true, &arena, &answer, err);
 	if (r == 0)
 		r = read_answer(&answer, &arena, &v, err);
 	arena_fini(&arena);
 	return r;
 }
 
-int upload_send(struct service *service, const struct upload *upload, bool *ret_is_sent,
-        struct err *err)
+int upload_send(
+        struct service *service, const struct upload *upload, bool *ret_is_sent, struct err *err)
 {
 	struct sending sending = { .service = service, .upload = upload };
 	autofree char *piece = malloc((size_t)CHUNK_MAX_BYTES);

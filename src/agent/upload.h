@@ -13,10 +13,10 @@
 
 /** One inventory to send. */
 struct upload {
-	int fd;                 /* one zstd frame; read with pread */
+	int fd; /* one zstd frame; read with pread */
 	uint64_t packed_bytes, bytes;
 	char sha256[SHA256_HEX_SIZE];
-	char captured[32];      /* "2026-01-31T23:59:59Z" */
+	char captured[32]; /* "2026-01-31T23:59:59Z" */
 };
 
 /**
@@ -26,5 +26,5 @@ struct upload {
  * Returns: 0: the server has it durably; -EOPNOTSUPP when the server has no such service; -EAGAIN
  *          and what net_call() says: later perhaps; -EREMOTEIO: refused, and again would be
  */
-int upload_send(struct service *service, const struct upload *upload, bool *ret_is_sent,
-        struct err *err);
+int upload_send(
+        struct service *service, const struct upload *upload, bool *ret_is_sent, struct err *err);

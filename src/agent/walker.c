@@ -228,14 +228,14 @@ static bool is_sound(const struct word *word, int packed, int rows)
 {
 	struct stat a, b;
 	return fstat(packed, &a) == 0 && fstat(rows, &b) == 0 &&
-	       (uint64_t)a.st_size == word->packed_bytes && (uint64_t)b.st_size == word->rows_bytes &&
-	       word->packed_bytes <= WALKER_PACKED_MAX && word->bytes <= WALKER_BYTES_MAX &&
-	       word->rows_bytes <= WALKER_ROWS_BYTES &&
+	       (uint64_t)a.st_size == word->packed_bytes &&
+	       (uint64_t)b.st_size == word->rows_bytes && word->packed_bytes <= WALKER_PACKED_MAX &&
+	       word->bytes <= WALKER_BYTES_MAX && word->rows_bytes <= WALKER_ROWS_BYTES &&
 	       memchr(word->sha256, '\0', sizeof(word->sha256)) == word->sha256 + 64;
 }
 
-static int take(struct word *word, struct walker_result *made, struct walker_result *ret,
-        struct err *err)
+static int take(
+        struct word *word, struct walker_result *made, struct walker_result *ret, struct err *err)
 {
 	word->text[sizeof(word->text) - 1] = '\0';
 	if (word->r < 0)

@@ -20,8 +20,8 @@ struct walker_options {
 
 /** What was found, in descriptors to read from. Release with walker_result_fini(). */
 struct walker_result {
-	int packed;  /* the report as JSON, one zstd frame */
-	int rows;    /* the rows of AWS:Application: a JSON array, or empty when there are too many */
+	int packed; /* the report as JSON, one zstd frame */
+	int rows; /* the rows of AWS:Application: a JSON array, or empty when there are too many */
 	uint64_t packed_bytes, bytes, rows_bytes;
 	uint64_t n_packages, n_failures;
 	char sha256[SHA256_HEX_SIZE]; /* of the JSON */

@@ -23,8 +23,8 @@ static void member_time(struct json_writer *w, const char *key, int64_t now_ms)
 	timestamp_write_epoch(w, now_ms);
 }
 
-void words_association(const struct association *association, str instance, str status,
-        str summary, str code, int64_t now_ms, struct buf *out)
+void words_association(const struct association *association, str instance, str status, str summary,
+        str code, int64_t now_ms, struct buf *out)
 {
 	struct json_writer w = JSON_WRITER(out, false);
 	json_write_object(&w);

@@ -27,8 +27,8 @@ struct association {
  *          summary  a sentence; cut to 510 bytes
  *          code     "", "ExecutionError", ...
  */
-void words_association(const struct association *association, str instance, str status,
-        str summary, str code, int64_t now_ms, struct buf *out);
+void words_association(const struct association *association, str instance, str status, str summary,
+        str code, int64_t now_ms, struct buf *out);
 
 /** The sentence that sums up a job's steps, and what its last failed step says. */
 void words_summary(const struct value *job, struct buf *out);

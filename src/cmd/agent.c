@@ -21,8 +21,7 @@ static const char *profile_value(struct settings *s, str text, str profile, str 
 		str name, value, copy;
 		line = str_trim(line);
 		if (str_has_prefix(line, STR("[")) && str_has_suffix(line, STR("]"))) {
-			is_in = str_eq(
-			        str_trim((str){ line.p + 1, line.n - 2 }), profile);
+			is_in = str_eq(str_trim((str){ line.p + 1, line.n - 2 }), profile);
 			continue;
 		}
 		if (!is_in || !str_split_first(line, '=', &name, &value) ||

@@ -226,8 +226,9 @@ static const struct role_row roles[] = {
 	        .does = "finds files, opens them for parsers, gathers what they say; of the agent",
 	        .user = "nobody when started by root, with CAP_DAC_READ_SEARCH alone; else the "
 	                "user's own",
-	        .files = "reads below the root of the scan and /proc; writes only memory that it is "
-	                 "given",
+	        .files =
+	                "reads below the root of the scan and /proc; writes only memory that it is "
+	                "given",
 	        .network = "none; sockets to the parsers that it starts",
 	        .memory_bytes = UINT64_C(8) << 30,
 	        .n_descriptors = 4096,

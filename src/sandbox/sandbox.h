@@ -38,8 +38,8 @@ enum call_limit {
 
 /** What a call that is not in a role's row comes to. */
 enum call_other {
-	OTHER_KILLS, /* the process */
-	OTHER_FAILS, /* with EPERM: for a role whose libraries differ from system to system */
+	OTHER_KILLS,  /* the process */
+	OTHER_FAILS,  /* with EPERM: for a role whose libraries differ from system to system */
 	OTHER_PASSES, /* the row lists what is refused: for a role that makes other processes, whose
 	                 calls it could not name */
 };
@@ -59,9 +59,9 @@ struct role_row {
 	const char *user, *files, *network; /* for people */
 	uint64_t memory_bytes;              /* address space */
 	unsigned n_descriptors;
-	bool has_threads; /* else it can make neither processes nor threads */
+	bool has_threads;  /* else it can make neither processes nor threads */
 	bool may_read_all; /* keeps CAP_DAC_READ_SEARCH, if it was root; nothing else */
-	bool has_network; /* it may connect, but not listen; else there is none at all */
+	bool has_network;  /* it may connect, but not listen; else there is none at all */
 	enum call_other other;
 	const char *const *readable; /* files and folders below which it may read; NULL-terminated
 	                                or NULL. Only Landlock can hold it to them */
