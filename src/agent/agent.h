@@ -29,6 +29,7 @@ struct agent_config {
 	bool once;                           /* one round, then end */
 	unsigned heartbeat_s, poll_s, max_delay_s;
 	unsigned timeout_s; /* of one walk; 0: none */
+	unsigned cpu_pct;   /* of one processor, for one walk; 0: no limit */
 };
 
 /** Name of the kill switch in the state folder: while this file exists, nothing is run. */

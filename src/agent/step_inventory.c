@@ -196,6 +196,7 @@ static void run(struct step_context *context, const struct value *inputs, struct
 		.more_paths = paths.items,
 		.n_more_paths = paths.n,
 		.timeout_s = context->config->timeout_s,
+		.cpu_pct = context->config->cpu_pct,
 		.has_languages = paths.is_deep };
 	int r = walker_run(&options, context->service, step_is_cancelled, context, &found, &err);
 	if (r == -ECANCELED)

@@ -29,20 +29,14 @@ static str plain_name(str name)
 	                                                                                     : name;
 }
 
-/* The program that this one is: the plugin beside it, which is a link to it, or itself. */
+/* The plugin is this very program under another name. */
 static int find_program(char ret[PATH_MAX])
 {
-	char self[PATH_MAX - 32];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	ssize_t n = readlink("/proc/self/exe", ret, PATH_MAX - 1);
 	if (n <= 0)
 		return -ENOENT;
-	self[n] = '\0';
-	char *slash = strrchr(self, '/');
-	if (!slash)
-		return -ENOENT;
-	*slash = '\0';
-	(void)snprintf(ret, PATH_MAX, "%s/" PLUGIN, self);
-	return access(ret, X_OK) == 0 ? 0 : -errno;
+	ret[n] = '\0';
+	return access(ret, X_OK) == 0 ? 0 : -errno; /* a file that was replaced is "(deleted)" */
 }
 
 static int install(const char *program, struct err *err)

@@ -129,7 +129,8 @@ static int make_environment(const struct step_context *context, struct environme
 	set(env, "AWS_ENDPOINT_URL", str_from_c(config->server));
 	set(env, "AWS_CA_BUNDLE", str_from_c(config->ca_file));
 	if (strcmp(config->root, "/") != 0)
-		set(env, "SONDE_ROOT", str_from_c(config->root));
+		set(env, "SONDE_PLUGIN_ROOT", str_from_c(config->root));
+	set(env, "SONDE_PLUGIN_LOG_DIR", str_from_c(getenv("SONDE_PLUGIN_LOG_DIR")));
 	return env->r;
 }
 

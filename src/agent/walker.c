@@ -162,7 +162,8 @@ static int walk(const struct walker_options *options, int packed, int rows, stru
 {
 	const char *const readable[] = { options->root, "/proc", NULL };
 	const struct sandbox_grant grant = { .file_bytes = WALKER_BYTES_MAX, .readable = readable };
-	const struct collect_options collect = {
+	struct pace *pace = NULL;
+	struct collect_options collect = {
 		.root = options->root,
 		.more_paths = options->more_paths,
 		.n_more_paths = options->n_more_paths,
@@ -171,7 +172,11 @@ static int walk(const struct walker_options *options, int packed, int rows, stru
 		.timeout_ms = options->timeout_s * 1000,
 	};
 	struct inventory inv = { 0 };
-	int r = sandbox_enter_with(ROLE_WALKER, &grant, err);
+	/* The timers of the limit are made while that is allowed. */
+	int r = pace_begin(options->cpu_pct, &pace, err);
+	collect.pace = pace;
+	if (r == 0)
+		r = sandbox_enter_with(ROLE_WALKER, &grant, err);
 	if (r == 0)
 		r = collect_run(&collect, &inv, err);
 	if (r == 0 && !options->has_languages)
@@ -181,6 +186,7 @@ static int walk(const struct walker_options *options, int packed, int rows, stru
 	if (r == 0)
 		r = write_rows(&inv, rows, &word->rows_bytes, err);
 	inventory_fini(&inv);
+	pace_end(pace);
 	return r;
 }
 

@@ -15,6 +15,7 @@ struct walker_options {
 	const char *const *more_paths; /* beside the deep-inspection roots */
 	size_t n_more_paths;
 	uint64_t timeout_s; /* 0: none */
+	unsigned cpu_pct;   /* of one processor; 0: no limit */
 	bool has_languages; /* keep language packages */
 };
 

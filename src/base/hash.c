@@ -2,18 +2,19 @@
 #include "base/hash.h"
 
 #include <errno.h>
+#include <md5.h>
 #include <sha256.h>
 #include <unistd.h>
 #include <zlib.h>
 
-static void to_hex(const uint8_t digest[SHA256_BYTES], char ret_hex[SHA256_HEX_SIZE])
+static void to_hex(const uint8_t *digest, size_t n, char *ret_hex)
 {
 	static const char digits[] = "0123456789abcdef";
-	for (size_t i = 0; i < SHA256_BYTES; i++) {
+	for (size_t i = 0; i < n; i++) {
 		ret_hex[2 * i] = digits[digest[i] >> 4];
 		ret_hex[2 * i + 1] = digits[digest[i] & 15];
 	}
-	ret_hex[SHA256_HEX_SIZE - 1] = '\0';
+	ret_hex[2 * n] = '\0';
 }
 
 void hash_sha256(str bytes, unsigned char ret_digest[SHA256_BYTES])
@@ -29,7 +30,7 @@ void hash_sha256_hex(str bytes, char ret_hex[SHA256_HEX_SIZE])
 {
 	uint8_t digest[SHA256_BYTES];
 	hash_sha256(bytes, digest);
-	to_hex(digest, ret_hex);
+	to_hex(digest, SHA256_BYTES, ret_hex);
 }
 
 int hash_sha256_fd(int fd, char ret_hex[SHA256_HEX_SIZE])
@@ -50,8 +51,19 @@ int hash_sha256_fd(int fd, char ret_hex[SHA256_HEX_SIZE])
 		at += n;
 	}
 	SHA256Final(digest, &ctx);
-	to_hex(digest, ret_hex);
+	to_hex(digest, SHA256_BYTES, ret_hex);
 	return 0;
+}
+
+void hash_md5_hex(str bytes, char ret_hex[MD5_HEX_SIZE])
+{
+	uint8_t digest[MD5_DIGEST_LENGTH];
+	MD5_CTX ctx;
+	MD5Init(&ctx);
+	if (bytes.n > 0)
+		MD5Update(&ctx, (const uint8_t *)bytes.p, bytes.n);
+	MD5Final(digest, &ctx);
+	to_hex(digest, sizeof(digest), ret_hex);
 }
 
 uint32_t hash_crc32(uint32_t seed, str bytes)

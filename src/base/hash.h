@@ -24,6 +24,15 @@ void hash_sha256_hex(str bytes, char ret_hex[SHA256_HEX_SIZE]);
  */
 int hash_sha256_fd(int fd, char ret_hex[SHA256_HEX_SIZE]);
 
+/** Characters of an MD5 digest in hexadecimal, with the NUL. */
+#define MD5_HEX_SIZE 33
+
+/**
+ * MD5 (RFC 1321) of `bytes`, as lower-case hexadecimal text ended by a NUL: for protocols that name
+ * content by it, never for trust.
+ */
+void hash_md5_hex(str bytes, char ret_hex[MD5_HEX_SIZE]);
+
 /** CRC-32 (IEEE 802.3, as zlib) of `bytes`, going on from `seed` (0 at first): finds damage, not
  * forgery. */
 uint32_t hash_crc32(uint32_t seed, str bytes);

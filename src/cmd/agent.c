@@ -74,6 +74,7 @@ int cmd_agent(struct invocation *call)
 		.poll_s = (unsigned)settings_number(s, SET_POLL),
 		.max_delay_s = (unsigned)settings_number(s, SET_START_DELAY),
 		.timeout_s = (unsigned)settings_number(s, SET_WALK_TIMEOUT),
+		.cpu_pct = (unsigned)settings_number(s, SET_WALK_CPU_LIMIT),
 	};
 	struct err err = { 0 };
 	int r;

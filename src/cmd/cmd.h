@@ -31,6 +31,13 @@ struct invocation {
 #undef COMMAND
 
 /**
+ * Be the plugin that documents of Systems Manager call: `sonde` under the name inspectorssmplugin.
+ *
+ * Returns: 0; 1 when the run failed; EXIT_USAGE
+ */
+int cmd_plugin(int argc, char **argv);
+
+/**
  * Say what failed on standard error: "<program>: <what>: <sentence>".
  *
  * In:      what  what was being done, or NULL

@@ -54,8 +54,20 @@ static bool has_standard_descriptors(void)
 	return true;
 }
 
+static const struct other_name *find_other_name(const char *path)
+{
+	const struct other_name *other = program.other_names;
+	str name = str_basename(str_from_c(path));
+	while (other && other->name && !str_eq(str_from_c(other->name), name))
+		other++;
+	return other && other->name ? other : NULL;
+}
+
 static int choose(int argc, char **argv)
 {
+	const struct other_name *other = find_other_name(argc > 0 ? argv[0] : NULL);
+	if (other)
+		return other->run(argc, argv);
 	str word = str_from_c(argc > 1 ? argv[1] : "");
 	if (word.n == 0 || str_eq(word, STR("--help")) || str_eq(word, STR("-h"))) {
 		help_text(COMMAND_COUNT);

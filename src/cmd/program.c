@@ -17,6 +17,11 @@ static const struct sub_words sub_words[] = {
 	{ NULL, NULL },
 };
 
+static const struct other_name other_names[] = {
+	{ "inspectorssmplugin", cmd_plugin },
+	{ NULL, NULL },
+};
+
 const struct program program = {
 	.name = "sonde",
 	.symbol = "sonde",
@@ -35,6 +40,7 @@ const struct program program = {
 	.data_dir = "/var/lib/sonde",
 	.exit_codes = exit_codes,
 	.sub_words = sub_words,
+	.other_names = other_names,
 };
 
 bool program_help(str as)

@@ -36,6 +36,11 @@ struct program {
 	const struct sub_words {
 		const char *command, *words;
 	} * sub_words; /* for completion; ended by a NULL command */
+	/* What it is when it is called by another name; ended by a NULL name. */
+	const struct other_name {
+		const char *name;
+		int (*run)(int argc, char **argv); /* returns an exit status */
+	} * other_names;
 };
 
 /** The program that this is. */

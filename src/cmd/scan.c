@@ -42,6 +42,7 @@
 struct scanning {
 	struct invocation *call;
 	struct inventory inventory;
+	struct pace *pace; /* NULL: no limit on processor time */
 	struct vulndb *db; /* NULL for an inventory */
 	struct match_result matches;
 	struct report report;
@@ -127,6 +128,8 @@ static int collect(struct scanning *scan, struct err *err)
 		.n_threads = (unsigned)settings_number(s, SET_THREADS),
 		.timeout_ms = settings_number(s, SET_TIMEOUT) * 1000,
 		.max_packages = settings_number(s, SET_MAX_PACKAGES),
+		.max_memory_bytes = settings_size(s, SET_MAX_MEMORY),
+		.pace = scan->pace,
 		.progress = on_progress,
 		.progress_ctx = scan->call,
 	};
@@ -416,7 +419,10 @@ static int exit_code_of(const struct scanning *scan)
 static int run(struct scanning *scan, bool matching)
 {
 	struct err err = { 0 };
-	int r = matching ? open_database(scan, &err) : 0;
+	unsigned limit = (unsigned)settings_number(scan->call->settings, SET_CPU_LIMIT);
+	int r = pace_begin(limit, &scan->pace, &err);
+	if (r >= 0 && matching)
+		r = open_database(scan, &err);
 	if (r >= 0)
 		r = collect(scan, &err);
 	if (r >= 0)
@@ -445,6 +451,7 @@ static int scan_or_list(struct invocation *call, bool matching)
 	match_result_fini(&scan.matches);
 	vulndb_close(scan.db);
 	inventory_fini(&scan.inventory);
+	pace_end(scan.pace);
 	return code;
 }
 

@@ -74,6 +74,32 @@ static bool is_number_in(str range, str text)
 	       str_to_u64(high, UINT64_MAX, &max) && str_to_u64(text, max, &v) && v >= min;
 }
 
+/* "64M": bytes, in units of 1024. */
+static bool read_size(str text, uint64_t *ret)
+{
+	static const char units[] = "KMG";
+	unsigned shift = 0;
+	uint64_t n;
+	for (unsigned i = 0; i < 3 && text.n > 0 && shift == 0; i++) {
+		if (to_lower(text.p[text.n - 1]) == to_lower(units[i]))
+			shift = 10 * (i + 1);
+	}
+	if (shift > 0)
+		text.n--;
+	if (!str_to_u64(text, UINT64_MAX >> shift, &n))
+		return false;
+	*ret = n << shift;
+	return true;
+}
+
+static bool is_size_in(str range, str text)
+{
+	str low, high;
+	uint64_t min, max, v;
+	return read_size(text, &v) && str_split_first(range, '-', &low, &high) &&
+	       read_size(low, &min) && read_size(high, &max) && (v == 0 || (v >= min && v <= max));
+}
+
 /* Is the text a value of that setting? The sentence names where it was given. */
 static int check(const struct setting *row, const char *origin, const char *text, struct err *err)
 {
@@ -90,6 +116,11 @@ static int check(const struct setting *row, const char *origin, const char *text
 		if (!is_number_in(range, value))
 			return err_set(err, -EINVAL, "%s: '%s' is no whole number in %s", origin,
 			        text, row->range);
+		return 0;
+	case KIND_SIZE:
+		if (!is_size_in(range, value))
+			return err_set(err, -EINVAL, "%s: '%s' is neither 0 nor a size in %s",
+			        origin, text, row->range);
 		return 0;
 	case KIND_OPTIONAL:
 		if (!str_eq(value, STR("any")) && !is_number_in(range, value))
@@ -380,6 +411,13 @@ uint64_t settings_number(const struct settings *settings, enum setting_id id)
 {
 	uint64_t v = 0;
 	(void)str_to_u64(str_from_c(settings_text(settings, id)), UINT64_MAX, &v);
+	return v;
+}
+
+uint64_t settings_size(const struct settings *settings, enum setting_id id)
+{
+	uint64_t v = 0;
+	(void)read_size(str_from_c(settings_text(settings, id)), &v);
 	return v;
 }
 

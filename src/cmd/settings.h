@@ -54,6 +54,7 @@ enum setting_kind {
 	KIND_LIST,
 	KIND_NUMBER,
 	KIND_WORD,
+	KIND_SIZE,
 	KIND_OPTIONAL,
 	KIND_LATER,
 };
@@ -112,6 +113,9 @@ bool settings_is_on(const struct settings *settings, enum setting_id id);
 
 /** A NUMBER, checked when it was read. */
 uint64_t settings_number(const struct settings *settings, enum setting_id id);
+
+/** A SIZE in bytes, checked when it was read. */
+uint64_t settings_size(const struct settings *settings, enum setting_id id);
 
 /** "dir/name". Lives in the settings. */
 const char *settings_path(struct settings *settings, const char *dir, const char *name);

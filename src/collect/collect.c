@@ -30,7 +30,17 @@
 /* How often progress is told. */
 #define PROGRESS_MS 100
 
+/* The longest that the clocks of several parsers are not looked at while a limit holds. */
+#define PACED_TICK_MS 20
+
 #define ROOTS_MAX 256
+
+/* Of a limit on memory, what one part may have: a half for packages and for what a parser makes of
+ * one file, less for the rest, which need not be full at the same time. */
+#define PACKAGES_PART 2
+#define JOB_PART 4
+#define OWNERS_PART 8
+#define LEDGER_PART 16
 
 static const char *const deep_inspection_roots[] = { "/usr/lib", "/usr/lib64", "/usr/local/lib",
 	"/usr/local/lib64" };
@@ -44,6 +54,7 @@ struct collecting {
 	bool owners_full, is_full;
 	size_t cap_packages;
 	int64_t started_ms;
+	struct pace *pace;
 	int tag_foreign; /* want()'s answer for another root's package database */
 
 	struct arena skip_arena; /* the walk's threads add skips here, one at a time */
@@ -57,7 +68,20 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* A part of the limit on memory, or what there is without one. */
+static size_t part_of(const struct collect_options *options, unsigned part, size_t most)
+{
+	uint64_t bytes = options->max_memory_bytes / part;
+	return bytes == 0 || bytes > most ? most : (size_t)bytes;
+}
+
 /* ---- what the walk asks and tells ---- */
+
+static bool on_pace(void *ctx)
+{
+	const struct collecting *c = ctx;
+	return pace_wait(c->pace);
+}
 
 static int on_want(void *ctx, str dir, str name)
 {
@@ -162,6 +186,9 @@ static void tell_owners_full(struct collecting *c)
 static int on_owned(void *ctx, str owner, str path)
 {
 	struct collecting *c = ctx;
+	int reader = inventory_select(str_dirname(path), str_basename(path));
+	if (reader >= 0 && reader < COLLECT_READERS_MAX)
+		c->inventory->n_owned[reader]++;
 	if (!c->owners_full && owners_add(&c->owners, owner, path) < 0)
 		tell_owners_full(c);
 	return 0;
@@ -276,25 +303,36 @@ static int take_file(struct collecting *c, struct pool *pool, struct walk_file *
 	return 0;
 }
 
-/* Is a budget spent? Then the ledger says that what follows was not looked at. */
-static bool is_spent(struct collecting *c, const struct collect_options *options)
+/* The ledger says what follows was not looked at, and why. */
+static bool end_early(struct collecting *c, enum collect_end end, str reason)
 {
-	struct ledger *ledger = &c->inventory->ledger;
-	if (options->timeout_ms > 0 &&
-	        (uint64_t)(now_ms() - c->started_ms) >= options->timeout_ms) {
-		ledger_add(ledger, SKIP_FAILURE, (str){ NULL, 0 },
+	c->inventory->end = end;
+	ledger_add(&c->inventory->ledger, SKIP_FAILURE, (str){ NULL, 0 }, reason);
+	return true;
+}
+
+/* Is a budget spent? */
+static bool is_spent(struct collecting *c, const struct collect_options *options, struct pool *pool)
+{
+	struct inventory *inv = c->inventory;
+	pid_t pids[POOL_PARSERS_MAX];
+	(void)meter_take(&inv->meter, pids, pool_pids(pool, pids), false);
+	if (c->is_full) {
+		inv->end = COLLECT_MEMORY; /* told when it became so */
+		return true;
+	}
+	if (options->timeout_ms > 0 && (uint64_t)(now_ms() - c->started_ms) >= options->timeout_ms)
+		return end_early(c, COLLECT_TIME,
 		        STR("the time limit (--timeout) was reached: what follows was not looked "
 		            "at"));
-		return true;
-	}
-	if (c->is_full)
-		return true; /* told when it became so */
-	if (options->max_packages > 0 && c->inventory->n_packages >= options->max_packages) {
-		ledger_add(ledger, SKIP_FAILURE, (str){ NULL, 0 },
+	if (options->max_packages > 0 && inv->n_packages >= options->max_packages)
+		return end_early(c, COLLECT_PACKAGES,
 		        STR("the package limit (--max-packages) was reached: what follows was not "
 		            "looked at"));
-		return true;
-	}
+	if (options->max_memory_bytes > 0 && inv->meter.memory_bytes > options->max_memory_bytes)
+		return end_early(c, COLLECT_MEMORY,
+		        STR("the memory limit (--max-memory) was reached: what follows was not "
+		            "looked at"));
 	return false;
 }
 
@@ -303,9 +341,10 @@ static int run_loop(struct collecting *c, const struct collect_options *options,
 {
 	bool over = false;
 	int64_t told_ms = now_ms();
+	const int tick_ms = c->pace ? PACED_TICK_MS : PROGRESS_MS;
 	int r = 0;
 	while (r >= 0 && (!over || pool_is_busy(pool))) {
-		if (is_spent(c, options))
+		if (is_spent(c, options, pool))
 			break; /* what parsers are still reading is lost with them, as the ledger
 			          says */
 		bool waiting = false; /* for the walk, beside the parsers */
@@ -320,7 +359,8 @@ static int run_loop(struct collecting *c, const struct collect_options *options,
 				over = true;
 		}
 		if (r >= 0 && (waiting || pool_is_busy(pool)))
-			r = pool_turn(pool, waiting ? walk_fd(walk) : -1, PROGRESS_MS);
+			r = pool_turn(pool, waiting ? walk_fd(walk) : -1, tick_ms);
+		(void)pace_wait(c->pace); /* which looks at the parsers' clocks */
 		tell_progress(options, walk, c->inventory, &told_ms);
 	}
 	return r;
@@ -340,8 +380,17 @@ static void take_skips(struct collecting *c)
 	}
 }
 
-static int run(
-        struct collecting *c, const struct collect_options *options, int root_fd, struct err *err)
+/* More than the limit on processor time keeps busy would only run ahead of it. */
+static unsigned limit_workers(const struct collecting *c, unsigned asked, unsigned otherwise)
+{
+	unsigned pct = pace_limit_pct(c->pace), busy = (pct + 99) / 100;
+	if (asked > 0 || pct == 0)
+		return asked > 0 ? asked : otherwise;
+	return otherwise == 0 || busy < otherwise ? busy : otherwise;
+}
+
+static int start_pool(struct collecting *c, const struct collect_options *options,
+        struct pool **ret, struct err *err)
 {
 	struct pool_listener listener = { .package = on_package,
 		.note = on_note,
@@ -349,15 +398,58 @@ static int run(
 		.owned = on_owned,
 		.done = on_done,
 		.ctx = c };
+	struct pool_limits limits = { .pace = c->pace,
+		.job_bytes = part_of(options, JOB_PART, (size_t)1 << 30) };
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned n = cpus > 4 ? 4 : cpus < 1 ? 1 : (unsigned)cpus;
+	/* With little memory, one file at a time. */
+	if (options->max_memory_bytes > 0)
+		n = 1;
+	return pool_start(limit_workers(c, options->n_parsers, n), &limits, &listener, ret, err);
+}
+
+/* The roots that people know, while there is room for them. */
+static int name_roots(struct collecting *c, const struct roots *roots, struct err *err)
+{
+	struct inventory *inv = c->inventory;
+	inv->roots = arena_alloc(&inv->ledger_arena, roots->n + 1, sizeof(*inv->roots));
+	for (size_t i = 0; i < roots->n && inv->roots; i++) {
+		if (roots->all[i].is_shallow)
+			continue;
+		if (arena_copy(&inv->ledger_arena, str_from_c(roots->all[i].path),
+		            &inv->roots[inv->n_roots].path) < 0)
+			return err_set(err, -ENOMEM, "out of memory");
+		inv->n_roots++;
+	}
+	return inv->roots ? 0 : err_set(err, -ENOMEM, "out of memory");
+}
+
+static void take_counts(struct collecting *c, const struct walk *walk, const struct roots *roots)
+{
+	struct inventory *inv = c->inventory;
+	struct walk_stats stats = walk_stats(walk);
+	inv->n_directories = stats.directories;
+	inv->n_files = stats.files;
+	for (size_t i = 0, at = 0; i < roots->n; i++) {
+		if (roots->all[i].is_shallow)
+			continue;
+		struct walk_stats below = walk_root_stats(walk, i);
+		inv->roots[at].n_directories = below.directories;
+		inv->roots[at++].n_files = below.files;
+	}
+}
+
+static int run(
+        struct collecting *c, const struct collect_options *options, int root_fd, struct err *err)
+{
 	struct roots roots = { .n = 0 };
 	int r = choose_roots(options, root_fd, &roots, err);
 	if (r < 0)
 		return r;
-
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned n_parsers = cpus > 4 ? 4 : cpus < 1 ? 1 : (unsigned)cpus;
 	struct pool *pool = NULL;
-	r = pool_start(options->n_parsers ? options->n_parsers : n_parsers, &listener, &pool, err);
+	r = name_roots(c, &roots, err);
+	if (r >= 0)
+		r = start_pool(c, options, &pool, err);
 	if (r < 0)
 		return r;
 	struct walk_options walking = { .root_fd = root_fd,
@@ -366,9 +458,10 @@ static int run(
 		.excludes = options->excludes,
 		.n_excludes = options->n_excludes,
 		.one_file_system = options->one_file_system,
-		.n_threads = options->n_threads,
+		.n_threads = limit_workers(c, options->n_threads, 0),
 		.want = on_want,
 		.skip = on_skip,
+		.pace = c->pace ? on_pace : NULL,
 		.ctx = c };
 	struct walk *walk = NULL;
 	r = walk_start(&walking, &walk, err);
@@ -376,9 +469,9 @@ static int run(
 		r = run_loop(c, options, walk, pool);
 		if (r < 0)
 			(void)err_set(err, r, "the scan ended early: %s", strerror(-r));
-		struct walk_stats stats = walk_stats(walk);
-		c->inventory->n_directories = stats.directories;
-		c->inventory->n_files = stats.files;
+		take_counts(c, walk, &roots);
+		pid_t pids[POOL_PARSERS_MAX];
+		(void)meter_take(&c->inventory->meter, pids, pool_pids(pool, pids), true);
 	}
 	walk_free(walk);
 	pool_free(pool);
@@ -405,10 +498,11 @@ static int collect_from(
 	(void)reader_all(&n_readers);
 	struct collecting c = { .inventory = inv,
 		.started_ms = now_ms(),
+		.pace = options->pace,
 		.tag_foreign = (int)n_readers,
-		.skip_arena = ARENA(LEDGER_BYTES) };
+		.skip_arena = ARENA(part_of(options, LEDGER_PART, LEDGER_BYTES)) };
 	c.skips.arena = &c.skip_arena;
-	c.owners_arena = ARENA(OWNERS_BYTES);
+	c.owners_arena = ARENA(part_of(options, OWNERS_PART, OWNERS_BYTES));
 	c.owners.arena = &c.owners_arena;
 
 	int r = facts_read(root_fd, options->root, &inv->arena, &inv->host);
@@ -430,8 +524,9 @@ static int collect_from(
 int collect_run(const struct collect_options *options, struct inventory *ret, struct err *err)
 {
 	int64_t started_ms = now_ms();
-	*ret = (struct inventory){ .arena = ARENA(INVENTORY_BYTES),
-		.ledger_arena = ARENA(LEDGER_BYTES) };
+	*ret = (struct inventory){ .arena = ARENA(part_of(options, PACKAGES_PART, INVENTORY_BYTES)),
+		.ledger_arena = ARENA(part_of(options, LEDGER_PART, LEDGER_BYTES)) };
+	meter_init(&ret->meter);
 	ret->ledger.arena = &ret->ledger_arena;
 	autoclose int root_fd = open(options->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root_fd < 0)

@@ -8,6 +8,8 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "collect/meter.h"
+#include "collect/pace.h"
 #include "model/host.h"
 #include "model/ledger.h"
 #include "model/package.h"
@@ -26,11 +28,34 @@ struct collect_options {
 	unsigned n_parsers;    /* 0: one per CPU, at most 4 */
 	uint64_t timeout_ms;   /* stop looking after so long, with a ledger entry; 0: never */
 	uint64_t max_packages; /* stop looking after so many, with a ledger entry; 0: no limit */
+	/* Stop looking when the process and its parsers have so much, with a ledger entry; 0: no
+	 * limit. The parts have limits below it, which cost what they are for: a file that needs
+	 * more than a parser may have, packages past the memory for packages. */
+	uint64_t max_memory_bytes;
+	struct pace *pace; /* the limit on processor time that the caller began; NULL: none */
 
 	/** Called now and then for a progress line; may be NULL. */
 	void (*progress)(void *ctx, uint64_t directories, uint64_t files, uint64_t packages);
 	void *progress_ctx;
 };
+
+/** What ended a run before everything was looked at. */
+enum collect_end {
+	COLLECT_WHOLE,
+	COLLECT_TIME,
+	COLLECT_PACKAGES,
+	COLLECT_MEMORY,
+};
+
+/** One place that was looked at. */
+struct collect_root {
+	str path; /* as it was given */
+	/* What was read below it; what an earlier root covers is not counted again. */
+	uint64_t n_directories, n_files;
+};
+
+/** Room for the readers of ecosystems.def. */
+#define COLLECT_READERS_MAX 64
 
 /** One host's packages. Initialise with zero; release with inventory_fini(). */
 struct inventory {
@@ -42,6 +67,12 @@ struct inventory {
 	struct ledger ledger; /* sorted */
 	uint64_t n_directories, n_files, n_candidates;
 	uint64_t elapsed_ms;
+	enum collect_end end;
+	struct collect_root *roots; /* in their order, without the places of package databases */
+	size_t n_roots;
+	/* Files that OS packages list and a language reader wants, by its index in reader_all(). */
+	uint64_t n_owned[COLLECT_READERS_MAX];
+	struct meter meter;
 };
 
 /**
@@ -49,7 +80,8 @@ struct inventory {
  *
  * Out:     ret  caller releases, also after a failure
  * Returns: 0, also when the ledger has failures; -errno when the root cannot be opened or no
- * process be made Cost:    the whole scan; blocks
+ *          process be made
+ * Cost:    the whole scan; blocks
  */
 int collect_run(const struct collect_options *options, struct inventory *ret, struct err *err);
 

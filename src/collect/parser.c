@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "collect/pace.h"
 #include "collect/wire.h"
 #include "inventory/inventory.h"
 #include "sandbox/sandbox.h"
@@ -20,7 +21,8 @@ struct parser {
 	int socket;
 	struct buf results; /* WIRE_RESULTS being gathered */
 	struct buf packet;  /* the last one received */
-	int broken;         /* < 0 once the socket has failed: nothing more is read */
+	size_t job_bytes;
+	int broken; /* < 0 once the socket has failed: nothing more is read */
 };
 
 /* What stands behind an artefact. */
@@ -185,7 +187,7 @@ static int read_artefact(
 	if (r < 0)
 		return err_set(err, r, "out of memory");
 
-	struct arena arena = ARENA(JOB_BYTES);
+	struct arena arena = ARENA(parser->job_bytes);
 	r = readers[wire->reader]->read(&artefact, &arena, &sink, err);
 	arena_fini(&arena);
 	file_close(&artefact);
@@ -218,13 +220,18 @@ static int serve_one(struct parser *parser, const struct err *sandbox)
 	return parser->broken < 0 ? parser->broken : wire_send(parser->socket, buf_str(&done), -1);
 }
 
-_Noreturn void parser_serve(int socket)
+_Noreturn void parser_serve(int socket, unsigned index, const struct pool_limits *limits)
 {
-	struct parser parser = {
-		.socket = socket, .results = BUF(WIRE_MAX), .packet = BUF(WIRE_MAX)
-	};
+	struct parser parser = { .socket = socket,
+		.results = BUF(WIRE_MAX),
+		.packet = BUF(WIRE_MAX),
+		.job_bytes = limits->job_bytes > 0 ? (size_t)limits->job_bytes : JOB_BYTES };
 	struct err err = { 0 };
-	(void)sandbox_enter(ROLE_PARSER, &err);
+	int r = pace_join(limits->pace, index);
+	if (r < 0)
+		(void)err_set(&err, r, "cannot hold the limit on processor time: %s", strerror(-r));
+	else
+		(void)sandbox_enter(ROLE_PARSER, &err);
 	while (serve_one(&parser, &err) >= 0)
 		continue;
 	_exit(0);

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "collect/pace.h"
 #include "collect/parser.h"
 #include "collect/wire.h"
 #include "inventory/inventory.h"
@@ -21,9 +22,10 @@
  */
 #define SILENCE_MS 60000
 
-#define PARSERS_MAX 16
+_Static_assert(POOL_PARSERS_MAX <= PACE_CHILDREN_MAX, "each parser is counted");
 
 struct worker {
+	unsigned index;
 	pid_t pid;
 	int socket;             /* -1: not running */
 	struct walk_file *file; /* being read; NULL: free */
@@ -31,8 +33,10 @@ struct worker {
 };
 
 struct pool {
-	struct worker workers[PARSERS_MAX];
+	struct worker workers[POOL_PARSERS_MAX];
 	unsigned n;
+	struct pool_limits limits;
+	int64_t silence_ms;
 	struct pool_listener listener;
 	struct buf packet;
 };
@@ -65,7 +69,7 @@ static void close_others(int keep)
 		(void)close(fd);
 }
 
-static int worker_start(struct worker *worker, struct err *err)
+static int worker_start(struct pool *pool, struct worker *worker, struct err *err)
 {
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -74,7 +78,7 @@ static int worker_start(struct worker *worker, struct err *err)
 	pid_t pid = fork();
 	if (pid == 0) {
 		close_others(pair[1]);
-		parser_serve(pair[1]);
+		parser_serve(pair[1], worker->index, &pool->limits);
 	}
 	int saved = errno;
 	(void)close(pair[1]);
@@ -82,12 +86,15 @@ static int worker_start(struct worker *worker, struct err *err)
 		(void)close(pair[0]);
 		return err_set(err, -saved, "cannot start a parser: %s", strerror(saved));
 	}
-	*worker = (struct worker){ .pid = pid, .socket = pair[0], .heard_at_ms = now_ms() };
+	worker->pid = pid;
+	worker->socket = pair[0];
+	worker->heard_at_ms = now_ms();
+	pace_watch(pool->limits.pace, worker->index, pid);
 	return 0;
 }
 
 /* End a worker and say how it ended. */
-static int worker_stop(struct worker *worker, bool kill_it)
+static int worker_stop(struct pool *pool, struct worker *worker, bool kill_it)
 {
 	int status = 0;
 	if (worker->socket < 0)
@@ -98,22 +105,28 @@ static int worker_stop(struct worker *worker, bool kill_it)
 		(void)kill(worker->pid, SIGKILL);
 	while (waitpid(worker->pid, &status, 0) < 0 && errno == EINTR)
 		continue;
+	pace_leave(pool->limits.pace, worker->index);
 	return status;
 }
 
-int pool_start(unsigned n_parsers, const struct pool_listener *listener, struct pool **ret,
-        struct err *err)
+int pool_start(unsigned n_parsers, const struct pool_limits *limits,
+        const struct pool_listener *listener, struct pool **ret, struct err *err)
 {
 	struct pool *pool = calloc(1, sizeof(*pool));
 	if (!pool)
 		return err_set(err, -ENOMEM, "out of memory");
 	pool->listener = *listener;
+	if (limits)
+		pool->limits = *limits;
+	/* One that is slowed down may think for longer. */
+	unsigned pct = pace_limit_pct(pool->limits.pace);
+	pool->silence_ms = pct > 0 && pct < 100 ? SILENCE_MS * 100 / pct : SILENCE_MS;
 	pool->packet = BUF(WIRE_MAX);
-	pool->n = n_parsers < 1 ? 1 : n_parsers > PARSERS_MAX ? PARSERS_MAX : n_parsers;
+	pool->n = n_parsers < 1 ? 1 : n_parsers > POOL_PARSERS_MAX ? POOL_PARSERS_MAX : n_parsers;
 	for (unsigned i = 0; i < pool->n; i++)
-		pool->workers[i].socket = -1;
+		pool->workers[i] = (struct worker){ .index = i, .socket = -1 };
 	for (unsigned i = 0; i < pool->n; i++) {
-		int r = worker_start(&pool->workers[i], err);
+		int r = worker_start(pool, &pool->workers[i], err);
 		if (r < 0) {
 			pool_free(pool);
 			return r;
@@ -156,7 +169,7 @@ static int finish(struct pool *pool, struct worker *worker, int code, str senten
 static int worker_lost(struct pool *pool, struct worker *worker, const char *how)
 {
 	char text[128];
-	int status = worker_stop(worker, how != NULL);
+	int status = worker_stop(pool, worker, how != NULL);
 	if (how)
 		(void)snprintf(text, sizeof(text), "the parser %s on this file", how);
 	else if (WIFSIGNALED(status))
@@ -176,7 +189,7 @@ int pool_give(struct pool *pool, struct walk_file *file)
 		worker = pool->workers[i].file ? NULL : &pool->workers[i];
 	assert(worker); /* the caller has asked pool_has_room() */
 	if (worker->socket < 0)
-		(void)worker_start(worker, &err);
+		(void)worker_start(pool, worker, &err);
 	worker->file = file;
 	if (worker->socket < 0)
 		return finish(pool, worker, err.code, str_from_c(err.text));
@@ -310,7 +323,7 @@ static int drop_silent(struct pool *pool)
 	int r = 0;
 	for (unsigned i = 0; r >= 0 && i < pool->n; i++) {
 		struct worker *worker = &pool->workers[i];
-		if (worker->file && now_ms() - worker->heard_at_ms > SILENCE_MS)
+		if (worker->file && now_ms() - worker->heard_at_ms > pool->silence_ms)
 			r = worker_lost(pool, worker, "said nothing for a minute");
 	}
 	return r;
@@ -318,7 +331,7 @@ static int drop_silent(struct pool *pool)
 
 int pool_turn(struct pool *pool, int fd, int timeout_ms)
 {
-	struct pollfd fds[PARSERS_MAX + 1];
+	struct pollfd fds[POOL_PARSERS_MAX + 1];
 	for (unsigned i = 0; i < pool->n; i++)
 		fds[i] = (struct pollfd){ .fd = pool->workers[i].socket, .events = POLLIN };
 	fds[pool->n] = (struct pollfd){ .fd = fd, .events = POLLIN };
@@ -333,13 +346,23 @@ int pool_turn(struct pool *pool, int fd, int timeout_ms)
 	return r < 0 ? r : drop_silent(pool);
 }
 
+size_t pool_pids(const struct pool *pool, pid_t *ret_pids)
+{
+	size_t n = 0;
+	for (unsigned i = 0; i < pool->n; i++) {
+		if (pool->workers[i].socket >= 0)
+			ret_pids[n++] = pool->workers[i].pid;
+	}
+	return n;
+}
+
 void pool_free(struct pool *pool)
 {
 	if (!pool)
 		return;
 	for (unsigned i = 0; i < pool->n; i++) {
 		struct worker *worker = &pool->workers[i];
-		(void)worker_stop(worker, worker->file != NULL);
+		(void)worker_stop(pool, worker, worker->file != NULL);
 		walk_file_free(worker->file);
 	}
 	buf_fini(&pool->packet);

@@ -12,6 +12,13 @@
 #include "walk/walk.h"
 
 struct pool;
+struct pace;
+
+/** What the parsers must keep to. Zero is the default of every field. */
+struct pool_limits {
+	struct pace *pace;  /* borrowed; NULL: none */
+	uint64_t job_bytes; /* memory for one file; 0: 1 GiB */
+};
 
 /** What comes back. Called from the thread that runs pool_turn(); strings are borrowed for the
  * call. */
@@ -33,11 +40,12 @@ struct pool_listener {
 /**
  * Start the processes. Called before the walk's threads exist.
  *
+ * In:      limits  NULL: none
  * Out:     ret  caller frees
  * Returns: 0; -errno
  */
-int pool_start(unsigned n_parsers, const struct pool_listener *listener, struct pool **ret,
-        struct err *err);
+int pool_start(unsigned n_parsers, const struct pool_limits *limits,
+        const struct pool_listener *listener, struct pool **ret, struct err *err);
 
 /** Is a parser free to take a file? */
 bool pool_has_room(const struct pool *pool);
@@ -61,6 +69,12 @@ int pool_give(struct pool *pool, struct walk_file *file);
  * Returns: 0; < 0 what a listener returned, or -errno
  */
 int pool_turn(struct pool *pool, int fd, int timeout_ms);
+
+/** Most parsers of a pool. */
+#define POOL_PARSERS_MAX 16
+
+/** The parsers that run. Out: ret_pids  room for POOL_PARSERS_MAX. Returns: how many */
+size_t pool_pids(const struct pool *pool, pid_t *ret_pids);
 
 /** End the processes and release. NULL is a no-op. */
 void pool_free(struct pool *pool);

@@ -62,7 +62,9 @@ static int call_once(struct net_session *session, const struct net_call *call, s
 	int r = net_call(session, call, arena, &answer, err);
 	if (r < 0)
 		return r;
-	struct ssm_reply reply = { .status = answer.status, .retry_after_s = answer.retry_after_s };
+	struct ssm_reply reply = { .status = answer.status,
+		.retry_after_s = answer.retry_after_s,
+		.request_id = net_call_header(&answer, STR("x-amzn-requestid")) };
 	if (answer.status != 200) {
 		r = read_exception(&answer, arena, &reply, err);
 	} else {

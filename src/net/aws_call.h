@@ -13,8 +13,9 @@
 /** What the service said. In the arena of the call. */
 struct ssm_reply {
 	const struct value *value; /* the result; NULL when `error` is not empty */
-	str error;   /* name of the exception, without namespace; empty: all went well */
-	str message; /* of the exception; hostile, may be empty */
+	str error;      /* name of the exception, without namespace; empty: all went well */
+	str message;    /* of the exception; hostile, may be empty */
+	str request_id; /* of the service; hostile, may be empty */
 	unsigned status;
 	int64_t retry_after_s; /* -1: the service did not say */
 };

@@ -87,6 +87,9 @@ void visit(struct worker *worker, const struct job *job);
 /** Tell the caller of something left out. In: path  as reported; "" for the root folder */
 void engine_skip(struct walk *walk, enum walk_skip kind, str path, const char *reason);
 
+/** Wait while the caller slows the walk down. */
+void engine_pace(struct walk *walk);
+
 /** Queue a batch of `n` folders on a thread's own queue and wake a thread that sleeps. Returns: 0;
  * -ENOMEM */
 int engine_push(struct worker *worker, const struct batch *batch, size_t n);

@@ -343,6 +343,7 @@ static int add_island(struct plan *plan, const struct copy *copy, str real)
 	                       STR_ARG(tail)) < 0)
 		return -ERR_LIMIT;
 	island->real = real;
+	island->root = s->root;
 	island->dev = st.st_dev;
 	island->ino = st.st_ino;
 	island->is_in_storage = s->is_in_storage;

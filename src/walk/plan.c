@@ -166,8 +166,11 @@ struct start *plan_add_start(struct plan *plan)
 		plan->starts = grown;
 		plan->cap_starts = cap;
 	}
+	struct start_counts *counts = arena_alloc(&plan->arena, 1, sizeof(*counts));
+	if (!counts)
+		return NULL;
 	struct start *start = &plan->starts[plan->n_starts++];
-	*start = (struct start){ .fd = -1 };
+	*start = (struct start){ .fd = -1, .counts = counts };
 	return start;
 }
 
@@ -217,7 +220,10 @@ static const char *why_not_unnamed(const struct plan *plan, const struct start *
 /* Resolve one root into a start, or tell why not. */
 static int resolve_root(struct plan *plan, const struct walk_root *root)
 {
-	struct start s = { .fd = -1, .is_named = root->is_named, .is_shallow = root->is_shallow };
+	struct start s = { .fd = -1,
+		.is_named = root->is_named,
+		.is_shallow = root->is_shallow,
+		.root = (size_t)(root - plan->options->roots) };
 	autobuf real = BUF(0);
 	struct stat st;
 	int r = clean_path(plan, root->path, &s.path);
@@ -254,6 +260,7 @@ static int resolve_root(struct plan *plan, const struct walk_root *root)
 	struct start *start = plan_add_start(plan);
 	if (!start)
 		return -ERR_LIMIT;
+	s.counts = start->counts;
 	*start = s;
 	start->fd = fd;
 	fd = -1;

@@ -8,6 +8,7 @@
  * several overlapping roots reports a folder, and which of several mounts of one folder is entered.
  */
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "base/arena.h"
@@ -15,6 +16,11 @@
 #include "base/err.h"
 #include "walk/mounts.h"
 #include "walk/walk.h"
+
+/** What was read from one start on; any thread adds. */
+struct start_counts {
+	atomic_ullong n_directories, n_files;
+};
 
 /** Where the walk begins: a root, or a mount inside one that cannot be reached otherwise. */
 struct start {
@@ -24,7 +30,9 @@ struct start {
 	uint64_t dev, ino;
 	str file; /* a root may be a file: its name in the folder; else empty; arena */
 	bool is_named, is_shallow, is_in_storage;
-	bool is_dropped; /* another start comes by here */
+	bool is_dropped;             /* another start comes by here */
+	size_t root;                 /* index of the root that it is, or is reported below */
+	struct start_counts *counts; /* arena */
 };
 
 /** What to do at a path. */

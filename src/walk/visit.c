@@ -388,6 +388,7 @@ static void read_entries(struct visit *v)
 			meet(v, entry);
 			at += entry->bytes;
 		}
+		engine_pace(v->walk);
 		if (may_pause(v)) {
 			v->has_more = true;
 			return;
@@ -486,6 +487,8 @@ void visit(struct worker *worker, const struct job *job)
 		.dir = job->resumed,
 		.fd = -1,
 		.name = str_from_c(job->name) };
+	/* Only this thread adds to it. */
+	uint64_t n_files = atomic_load_explicit(&worker->n_files, memory_order_relaxed);
 	buf_clear(&worker->names);
 	if (v.start->file.n > 0) {
 		visit_file_root(&v);
@@ -500,8 +503,12 @@ void visit(struct worker *worker, const struct job *job)
 		if (set_paths(&v, v.parent, v.name) && open_folder(&v) == 0) {
 			(void)atomic_fetch_add_explicit(
 			        &worker->n_directories, 1, memory_order_relaxed);
+			(void)atomic_fetch_add_explicit(
+			        &v.start->counts->n_directories, 1, memory_order_relaxed);
 			read_folder(&v);
 		}
 	}
+	n_files = atomic_load_explicit(&worker->n_files, memory_order_relaxed) - n_files;
+	(void)atomic_fetch_add_explicit(&v.start->counts->n_files, n_files, memory_order_relaxed);
 	leave(&v, job->parent && job->is_user, job->parent);
 }

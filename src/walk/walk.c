@@ -45,6 +45,13 @@ void engine_skip(struct walk *walk, enum walk_skip kind, str path, const char *r
 	(void)pthread_mutex_unlock(&walk->skip_lock);
 }
 
+void engine_pace(struct walk *walk)
+{
+	while (walk->options.pace && !atomic_load(&walk->is_stopped) &&
+	        walk->options.pace(walk->options.ctx))
+		continue;
+}
+
 struct walk_file *engine_file_new(struct walk *walk, struct walk_dir *dir, str path, int fd)
 {
 	struct offered *offered = malloc(sizeof(*offered) + path.n);
@@ -194,6 +201,7 @@ static void *run(void *arg)
 	struct walk *walk = worker->walk;
 	struct job job;
 	while (await_job(worker, &job)) {
+		engine_pace(walk);
 		visit(worker, &job);
 		if (++worker->n_since_flush >= ENGINE_HOLD_FOLDERS)
 			engine_flush(worker);
@@ -362,6 +370,20 @@ struct walk_stats walk_stats(const struct walk *walk)
 		stats.directories += atomic_load_explicit(&w->n_directories, memory_order_relaxed);
 		stats.files += atomic_load_explicit(&w->n_files, memory_order_relaxed);
 		stats.offered += atomic_load_explicit(&w->n_offered, memory_order_relaxed);
+	}
+	return stats;
+}
+
+struct walk_stats walk_root_stats(const struct walk *walk, size_t root)
+{
+	struct walk_stats stats = { 0 };
+	for (size_t i = 0; i < walk->plan.n_starts; i++) {
+		const struct start *start = &walk->plan.starts[i];
+		if (start->root != root)
+			continue;
+		stats.directories +=
+		        atomic_load_explicit(&start->counts->n_directories, memory_order_relaxed);
+		stats.files += atomic_load_explicit(&start->counts->n_files, memory_order_relaxed);
 	}
 	return stats;
 }

@@ -66,6 +66,12 @@ struct walk_options {
 	 * walk_start(). `path` and `reason` are borrowed for the call.
 	 */
 	void (*skip)(void *ctx, enum walk_skip kind, str path, str reason);
+
+	/**
+	 * Slow the walk down. Called from any thread between folders, and now and then inside a
+	 * large one; may block, but not for long. NULL: nobody slows it. Returns: true: ask again
+	 */
+	bool (*pace)(void *ctx);
 	void *ctx;
 };
 
@@ -121,6 +127,14 @@ void walk_file_free(struct walk_file *file);
 
 /** Counts so far. */
 struct walk_stats walk_stats(const struct walk *walk);
+
+/**
+ * Counts of what was read for one root so far, `offered` aside: what an earlier root covers is that
+ * one's.
+ *
+ * In:      root  index into the options' roots
+ */
+struct walk_stats walk_root_stats(const struct walk *walk, size_t root);
 
 /** Stop the threads, drop what was not taken, release. NULL is a no-op. */
 void walk_free(struct walk *walk);

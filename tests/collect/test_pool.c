@@ -159,7 +159,7 @@ static void test_pool__reads_files_in_parsers(void **state)
 	struct pool *pool;
 	struct tree tree;
 	tree_make(&tree);
-	assert_int_equal(pool_start(2, &listener, &pool, NULL), 0);
+	assert_int_equal(pool_start(2, NULL, &listener, &pool, NULL), 0);
 	tree_walk(&tree);
 	for (struct walk_file *file; (file = tree_next(&tree));)
 		give_and_wait(pool, file);
@@ -179,7 +179,7 @@ static void test_pool__a_killed_parser_costs_one_file_and_is_replaced(void **sta
 	struct pool *pool;
 	struct tree tree;
 	tree_make(&tree);
-	assert_int_equal(pool_start(1, &listener, &pool, NULL), 0);
+	assert_int_equal(pool_start(1, NULL, &listener, &pool, NULL), 0);
 	tree_walk(&tree);
 	kill_children();
 	give_and_wait(pool, tree_next(&tree));
@@ -200,7 +200,7 @@ static void test_pool__end_with_work_under_way_leaves_nothing(void **state)
 	struct pool *pool;
 	struct tree tree;
 	tree_make(&tree);
-	assert_int_equal(pool_start(1, &listener, &pool, NULL), 0);
+	assert_int_equal(pool_start(1, NULL, &listener, &pool, NULL), 0);
 	tree_walk(&tree);
 	assert_int_equal(pool_give(pool, tree_next(&tree)), 0);
 	pool_free(pool);

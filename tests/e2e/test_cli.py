@@ -102,7 +102,10 @@ def test_cli__limits_give_a_partial_report(scratch):
     report = inventory("--root", root, "--max-packages", "1", code=3)
     assert len(report["packages"]) >= 1
     assert any("--max-packages" in e["reason"] for e in report["ledger"]["skipped"])
-    sonde("scan", "--cpu-limit", "50", code=2)
+    for wrong in ("--cpu-limit=x", "--cpu-limit=6401", "--max-memory=1M", "--max-memory=64T", "--max-memory=M"):
+        sonde("inventory", "--root", root, wrong, code=2)
+    for right in ("--cpu-limit=50", "--max-memory=64m", "--max-memory=0"):
+        sonde("inventory", "--root", root, right)
 
 
 def test_cli__configuration_and_its_origin(scratch):
