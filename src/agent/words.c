@@ -17,6 +17,17 @@ static str fit(str s, size_t most)
 	return str_head(s, most);
 }
 
+/* The end of a text, from where a character begins: what went wrong is said last. */
+static str end_of(str s, size_t most)
+{
+	if (s.n <= most)
+		return s;
+	s = str_skip(s, s.n - most);
+	while (s.n > 0 && ((unsigned char)s.p[0] & 0xc0) == 0x80)
+		s = str_skip(s, 1);
+	return s;
+}
+
 static void member_time(struct json_writer *w, const char *key, int64_t now_ms)
 {
 	json_write_key(w, key);
@@ -72,7 +83,7 @@ void words_summary(const struct value *job, struct buf *out)
 		buf_add(out, STR("The operation "));
 		buf_add(out, fit(value_get_str(step, STR("Name")), 64));
 		buf_add(out, STR(" failed because "));
-		buf_add(out, fit(text, 300));
+		buf_add(out, end_of(text, 300));
 		break;
 	}
 }
