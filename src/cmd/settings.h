@@ -34,6 +34,7 @@ enum {
 	ON_SCAN = 1 << COMMAND_scan | 1 << COMMAND_inventory,
 	ON_DB = 1 << COMMAND_db,
 	ON_VERSION = 1 << COMMAND_version,
+	ON_AGENT = 1 << COMMAND_agent,
 #endif
 	ON_HELP = 1 << COMMAND_help,
 	ON_ALL = (1 << COMMAND_COUNT) - 1,

@@ -49,6 +49,36 @@ static int become_nobody(struct err *err)
 	return 0;
 }
 
+/* One capability in the sets of this process, and of nothing that it starts. */
+static int set_reading(struct err *err)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3,
+		.pid = 0 };
+	const uint32_t reading = UINT32_C(1) << CAP_DAC_READ_SEARCH;
+	const struct __user_cap_data_struct only[_LINUX_CAPABILITY_U32S_3] = {
+		{ .effective = reading, .permitted = reading }, { 0, 0, 0 }
+	};
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (syscall(SYS_capset, &header, only) == 0)
+		return 0;
+	/* A container's root may not have had it: then it reads what nobody may read. */
+	return errno == EPERM ? drop_capabilities(err)
+	                      : err_set(err, -errno, "cannot keep the right to read: %m");
+}
+
+int identity_keep_reading(struct err *err)
+{
+	if (geteuid() != 0)
+		return drop_capabilities(err);
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return err_set(err, -errno, "cannot keep the right to read: %m");
+	int r = become_nobody(err);
+	if (r == 0)
+		r = set_reading(err);
+	(void)prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
+	return r;
+}
+
 int identity_drop(struct err *err)
 {
 	int r = geteuid() == 0 ? become_nobody(err) : 0;

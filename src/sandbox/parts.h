@@ -33,5 +33,12 @@ int seccomp_enter(const struct role_row *row, struct err *err);
  */
 int landlock_enter(const struct role_row *row, const struct sandbox_grant *grant, struct err *err);
 
+/**
+ * The same, but keep the right to read every file and folder, if it was root.
+ *
+ * Returns: 0; -errno
+ */
+int identity_keep_reading(struct err *err);
+
 /** Become nobody if root; drop all groups and capabilities. Returns: 0; -errno */
 int identity_drop(struct err *err);

@@ -157,6 +157,60 @@ static const char *const net_readable[] = {
 	"/gnu/store", "/dev/urandom", "/dev/null", NULL
 };
 
+/* What a walker may not do, whatever a hostile tree or parser makes of it. */
+static const struct role_call walker_calls[] = {
+	CALL(socket, CALL_REFUSED, "no network"),
+	CALL(connect, CALL_REFUSED, "no network"),
+	CALL(bind, CALL_REFUSED, "no network"),
+	CALL(listen, CALL_REFUSED, "no network"),
+	CALL(execve, CALL_REFUSED, "starts no program"),
+	CALL(execveat, CALL_REFUSED, "starts no program"),
+	CALL(ptrace, CALL_REFUSED, "looks into no process"),
+	CALL(process_vm_readv, CALL_REFUSED, "looks into no process"),
+	CALL(process_vm_writev, CALL_REFUSED, "changes no process"),
+	CALL(mount, CALL_REFUSED, "changes no mounts"),
+	CALL(umount2, CALL_REFUSED, "changes no mounts"),
+	CALL(pivot_root, CALL_REFUSED, "changes no mounts"),
+	CALL(chroot, CALL_REFUSED, "stays below its root"),
+	CALL(setns, CALL_REFUSED, "enters no namespace"),
+	CALL(unshare, CALL_REFUSED, "makes no namespace"),
+	CALL(bpf, CALL_REFUSED, "loads no program into the kernel"),
+	CALL(init_module, CALL_REFUSED, "loads nothing into the kernel"),
+	CALL(finit_module, CALL_REFUSED, "loads nothing into the kernel"),
+	CALL(kexec_load, CALL_REFUSED, "loads nothing into the kernel"),
+	CALL(keyctl, CALL_REFUSED, "no keys"),
+	CALL(add_key, CALL_REFUSED, "no keys"),
+	CALL(request_key, CALL_REFUSED, "no keys"),
+	CALL(open_by_handle_at, CALL_REFUSED, "opens files by name alone"),
+	CALL(perf_event_open, CALL_REFUSED, "looks into no process"),
+	CALL(userfaultfd, CALL_REFUSED, "handles no faults"),
+	CALL(io_uring_setup, CALL_REFUSED, "no calls past this filter"),
+	CALL(unlink, CALL_REFUSED, "changes no files"),
+	CALL(unlinkat, CALL_REFUSED, "changes no files"),
+	CALL(rename, CALL_REFUSED, "changes no files"),
+	CALL(renameat, CALL_REFUSED, "changes no files"),
+	CALL(renameat2, CALL_REFUSED, "changes no files"),
+	CALL(link, CALL_REFUSED, "changes no files"),
+	CALL(linkat, CALL_REFUSED, "changes no files"),
+	CALL(symlink, CALL_REFUSED, "changes no files"),
+	CALL(symlinkat, CALL_REFUSED, "changes no files"),
+	CALL(mkdir, CALL_REFUSED, "changes no files"),
+	CALL(mkdirat, CALL_REFUSED, "changes no files"),
+	CALL(mknod, CALL_REFUSED, "changes no files"),
+	CALL(mknodat, CALL_REFUSED, "changes no files"),
+	CALL(chmod, CALL_REFUSED, "changes no files"),
+	CALL(fchmod, CALL_REFUSED, "changes no files"),
+	CALL(fchmodat, CALL_REFUSED, "changes no files"),
+	CALL(chown, CALL_REFUSED, "changes no files"),
+	CALL(fchown, CALL_REFUSED, "changes no files"),
+	CALL(fchownat, CALL_REFUSED, "changes no files"),
+	CALL(lchown, CALL_REFUSED, "changes no files"),
+	CALL(truncate, CALL_REFUSED, "changes no files"),
+	CALL(setxattr, CALL_REFUSED, "changes no files"),
+	CALL(utimensat, CALL_REFUSED, "changes no files"),
+	CALL(reboot, CALL_REFUSED, "leaves the machine on"),
+};
+
 static const struct role_row roles[] = {
 	{
 	        .role = ROLE_PARSER,
@@ -170,6 +224,24 @@ static const struct role_row roles[] = {
 	        .n_descriptors = 64,
 	        .calls = parser_calls,
 	        .n_calls = sizeof(parser_calls) / sizeof(parser_calls[0]),
+	},
+	{
+	        .role = ROLE_WALKER,
+	        .name = "walker",
+	        .does = "finds files, opens them for parsers, gathers what they say; of the agent",
+	        .user = "nobody when started by root, with CAP_DAC_READ_SEARCH alone; else the "
+	                "user's own",
+	        .files =
+	                "reads below the root of the scan and /proc; writes only memory that it is "
+	                "given",
+	        .network = "none; sockets to the parsers that it starts",
+	        .memory_bytes = UINT64_C(8) << 30,
+	        .n_descriptors = 4096,
+	        .has_threads = true,
+	        .may_read_all = true,
+	        .other = OTHER_PASSES,
+	        .calls = walker_calls,
+	        .n_calls = sizeof(walker_calls) / sizeof(walker_calls[0]),
 	},
 	{
 	        .role = ROLE_NET,
@@ -213,6 +285,7 @@ const char *sandbox_limit_text(enum call_limit limit)
 	case CALL_ABSENT: return "fails with ENOSYS";
 	case CALL_READABLE: return "bytes to read, blocking";
 	case CALL_ASK_LIMIT: return "asking only";
+	case CALL_REFUSED: return "refused";
 	}
 	return "";
 }
@@ -264,7 +337,7 @@ int sandbox_drop(struct err *err)
 int sandbox_enter_with(enum role role, const struct sandbox_grant *grant, struct err *err)
 {
 	const struct role_row *row = sandbox_role(role);
-	int r = identity_drop(err);
+	int r = row->may_read_all ? identity_keep_reading(err) : identity_drop(err);
 	if (r < 0)
 		return r;
 	/* After the change of user, which would undo the first two. A sanitizer's leak check traces

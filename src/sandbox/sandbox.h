@@ -15,6 +15,7 @@
 /** The processes. */
 enum role {
 	ROLE_PARSER, /* reads descriptors it is given and talks on one socket; opens nothing */
+	ROLE_WALKER, /* walks and opens files for parsers; reads whatever its root may read */
 	ROLE_NET,    /* sonde-net: speaks to servers; reads certificates and the resolver's files */
 };
 
@@ -32,12 +33,15 @@ enum call_limit {
 	CALL_ABSENT,    /* fails with ENOSYS, as in an older kernel; then something older is used */
 	CALL_READABLE,  /* ioctl: how much can be read, and whether to block */
 	CALL_ASK_LIMIT, /* prlimit64: asking only */
+	CALL_REFUSED,   /* fails with EPERM */
 };
 
 /** What a call that is not in a role's row comes to. */
 enum call_other {
-	OTHER_KILLS, /* the process */
-	OTHER_FAILS, /* with EPERM: for a role whose libraries differ from system to system */
+	OTHER_KILLS,  /* the process */
+	OTHER_FAILS,  /* with EPERM: for a role whose libraries differ from system to system */
+	OTHER_PASSES, /* the row lists what is refused: for a role that makes other processes, whose
+	                 calls it could not name */
 };
 
 /** One system call that a role may make. */
@@ -55,8 +59,9 @@ struct role_row {
 	const char *user, *files, *network; /* for people */
 	uint64_t memory_bytes;              /* address space */
 	unsigned n_descriptors;
-	bool has_threads; /* else it can make neither processes nor threads */
-	bool has_network; /* it may connect, but not listen; else there is none at all */
+	bool has_threads;  /* else it can make neither processes nor threads */
+	bool may_read_all; /* keeps CAP_DAC_READ_SEARCH, if it was root; nothing else */
+	bool has_network;  /* it may connect, but not listen; else there is none at all */
 	enum call_other other;
 	const char *const *readable; /* files and folders below which it may read; NULL-terminated
 	                                or NULL. Only Landlock can hold it to them */

@@ -90,6 +90,7 @@ static int allow(scmp_filter_ctx filter, const struct role_call *call)
 	case CALL_THREAD:
 		return allow_bits(filter, call, 0, thread | CLONE_NEWUSER | CLONE_NEWNS, thread);
 	case CALL_ABSENT: return seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), call->number, 0);
+	case CALL_REFUSED: return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call->number, 0);
 	case CALL_READABLE: return ALLOW_VALUES(filter, call, 1, ioctls);
 	case CALL_ASK_LIMIT:
 		return allow_if(filter, call, (struct scmp_arg_cmp){ 2, SCMP_CMP_EQ, 0, 0 });
@@ -100,6 +101,8 @@ static int allow(scmp_filter_ctx filter, const struct role_call *call)
 /* Kernels before 4.14 can only kill the thread: the same, in a process that has one. */
 static scmp_filter_ctx make_filter(const struct role_row *row)
 {
+	if (row->other == OTHER_PASSES)
+		return seccomp_init(SCMP_ACT_ALLOW);
 	if (row->other == OTHER_FAILS)
 		return seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);

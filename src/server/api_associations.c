@@ -6,7 +6,7 @@
 #include "server/api.h"
 #include "server/association_json.h"
 #include "server/document.h"
-#include "server/schedule.h"
+#include "ssm/schedule.h"
 #include "server/ssm.h"
 
 static const str none = { NULL, 0 };

@@ -11,7 +11,7 @@
 #include "base/cleanup.h"
 #include "server/api.h"
 #include "server/association.h"
-#include "server/builtin_documents.h"
+#include "ssm/builtin_documents.h"
 #include "server/command.h"
 #include "server/document.h"
 #include "server/ssm.h"

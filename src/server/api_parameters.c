@@ -3,7 +3,7 @@
 #include "server/api.h"
 #include "server/association.h"
 #include "server/parameter.h"
-#include "server/pattern.h"
+#include "ssm/pattern.h"
 #include "server/ssm.h"
 
 static const str none = { NULL, 0 };

@@ -6,7 +6,7 @@
 #include "server/association.h"
 
 #include "base/cleanup.h"
-#include "server/builtin_documents.h"
+#include "ssm/builtin_documents.h"
 #include "server/document.h"
 #include "server/ssm.h"
 

@@ -13,7 +13,7 @@
  * timed out from then on.
  */
 
-#include "server/document_check.h"
+#include "ssm/document_check.h"
 #include "server/server.h"
 
 /** Most commands of an account that are kept, and how long; most hosts of one. */

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 
 #include "base/cleanup.h"
-#include "server/builtin_documents.h"
+#include "ssm/builtin_documents.h"
 #include "server/package.h"
 #include "server/ssm.h"
 

@@ -11,7 +11,7 @@
  */
 
 #include "base/hash.h"
-#include "server/document_check.h"
+#include "ssm/document_check.h"
 #include "server/server.h"
 
 /** Most documents of an account, versions of one, and accounts that one is shared with. */

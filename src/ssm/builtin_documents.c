@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "server/builtin_documents.h"
+#include "ssm/builtin_documents.h"
 
 /* Texts are compact JSON, a line per member. */
 

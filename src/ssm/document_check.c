@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "server/document_check.h"
+#include "ssm/document_check.h"
 
-#include "server/pattern.h"
+#include "ssm/pattern.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -6,7 +6,7 @@
  *
  * Source: K. Thompson, "Regular Expression Search Algorithm", CACM 11 (1968)
  */
-#include "server/pattern.h"
+#include "ssm/pattern.h"
 
 #include "base/cleanup.h"
 #include "base/json.h"

@@ -4,7 +4,7 @@
  * tested as a whole, and the hour and minute of the first day that fits are looked up in the sets.
  * So an expression that never fits ("30 February") costs one test per day, and no more.
  */
-#include "server/schedule.h"
+#include "ssm/schedule.h"
 
 #include "aws/timestamp.h"
 

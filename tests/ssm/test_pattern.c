@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "server/pattern.h"
+#include "ssm/pattern.h"
 
 static bool matches(const char *text, const char *s)
 {

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "aws/timestamp.h"
-#include "server/schedule.h"
+#include "ssm/schedule.h"
 
 static int64_t at(const char *iso)
 {

@@ -4,7 +4,7 @@
 /**
  * document_check: is this text a document that agents can run, and do these parameters fit it?
  *
- * Documents are JSON: this server links no YAML reader, and says so when it is given YAML.
+ * Documents are JSON: no YAML reader is linked, and a document in YAML is refused with a sentence.
  */
 
 #include "aws/value.h"

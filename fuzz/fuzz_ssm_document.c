@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "server/document_check.h"
+#include "ssm/document_check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

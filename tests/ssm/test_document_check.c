@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "server/builtin_documents.h"
-#include "server/document_check.h"
+#include "ssm/builtin_documents.h"
+#include "ssm/document_check.h"
 
 #define STEP "\"mainSteps\":[{\"action\":\"aws:runShellScript\",\"name\":\"s\",\"inputs\":{"
 #define DOCUMENT(parameters, command)                                                              \

@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "server/schedule.h"
+#include "ssm/schedule.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * aws:configurePackage. The plugin of deep inspection comes with the agent's own package, through
+ * the host's package manager: installing it is a link to the program that is here already, and no
+ * byte of the server's is run. Any other package would have to be signed by a key that the host
+ * trusts; this agent knows no such key and refuses.
+ */
+#include "agent/step.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fs.h"
+#include "ssm/builtin_documents.h"
+
+#define PLUGIN "inspectorssmplugin"
+#define PLUGIN_FOLDER "/opt/aws/inspector"
+
+/* "arn:...:package/name" and "arn:...:document/name" name it too. */
+static str plain_name(str name)
+{
+	str head, tail;
+	return str_has_prefix(name, STR("arn:")) && str_split_first(name, '/', &head, &tail) ? tail
+	                                                                                     : name;
+}
+
+/* The plugin is this very program under another name. */
+static int find_program(char ret[PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", ret, PATH_MAX - 1);
+	if (n <= 0)
+		return -ENOENT;
+	ret[n] = '\0';
+	return access(ret, X_OK) == 0 ? 0 : -errno; /* a file that was replaced is "(deleted)" */
+}
+
+static int install(const char *program, struct err *err)
+{
+	int r = fs_make_dirs(PLUGIN_FOLDER "/bin", 0755, err);
+	if (r == 0)
+		r = fs_make_dirs(PLUGIN_FOLDER "/var/input", 0755, err);
+	if (r == 0)
+		r = fs_make_dirs(PLUGIN_FOLDER "/var/output", 0755, err);
+	if (r < 0)
+		return r;
+	/* Beside it and renamed: a run that begins meanwhile finds the old or the new one. */
+	(void)unlink(PLUGIN_FOLDER "/bin/." PLUGIN);
+	if (symlink(program, PLUGIN_FOLDER "/bin/." PLUGIN) < 0 ||
+	        rename(PLUGIN_FOLDER "/bin/." PLUGIN, PLUGIN_FOLDER "/bin/" PLUGIN) < 0)
+		return err_set(err, -errno, PLUGIN_FOLDER "/bin/" PLUGIN ": %m");
+	return 0;
+}
+
+static int uninstall(struct err *err)
+{
+	if (unlink(PLUGIN_FOLDER "/bin/" PLUGIN) < 0 && errno != ENOENT && errno != ENOTDIR)
+		return err_set(err, -errno, PLUGIN_FOLDER "/bin/" PLUGIN ": %m");
+	return 0;
+}
+
+/* The server is told; that it does not hear it changes nothing here. */
+static void report(struct step_context *context, const char *operation, bool is_done)
+{
+	autobuf body = BUF(4096);
+	struct json_writer w = JSON_WRITER(&body, false);
+	struct ssm_reply reply;
+	json_write_object(&w);
+	json_write_member_str(&w, "PackageName", STR(PLUGIN_PACKAGE));
+	json_write_member_str(&w, "PackageVersion", str_from_c(SONDE_VERSION));
+	json_write_member_str(&w, "Operation", str_from_c(operation));
+	json_write_key(&w, "OverallTiming");
+	json_write_u64(&w, 0);
+	json_write_key(&w, "Result");
+	json_write_u64(&w, is_done ? 0 : 1);
+	json_write_object_end(&w);
+	(void)service_call(context->service, "AmazonSSM.PutConfigurePackageResult", buf_str(&body),
+	        context->arena, &reply, NULL);
+}
+
+/* Names in SSM_...: the only arguments that a package's scripts may be given. Ours has none, but
+ * what is wrong is wrong. */
+static bool are_arguments(const struct value *arguments)
+{
+	for (size_t i = 0; i < value_count(arguments); i++) {
+		if (!str_has_prefix(value_key_at(arguments, i), STR("SSM_")))
+			return false;
+	}
+	return true;
+}
+
+static void run(struct step_context *context, const struct value *inputs, struct step_result *ret)
+{
+	str name = value_get_str(inputs, STR("name"));
+	str action = value_get_str(inputs, STR("action"));
+	const struct value *arguments = value_get(inputs, STR("additionalArguments"));
+	bool is_install = str_eq(action, STR("Install"));
+	char program[PATH_MAX];
+	struct err err = { 0 };
+
+	if (!is_install && !str_eq(action, STR("Uninstall"))) {
+		step_fail(ret, "The action of aws:configurePackage is Install or Uninstall.");
+		return;
+	}
+	if (value_kind(arguments) == VALUE_OBJECT && !are_arguments(arguments)) {
+		step_fail(ret, "The names of additionalArguments begin with SSM_.");
+		return;
+	}
+	if (!str_eq(plain_name(name), STR(PLUGIN_PACKAGE))) {
+		step_fail(ret,
+		        "The package " STR_FMT " is not signed by a key that this host trusts: it "
+		        "is neither fetched nor run.",
+		        STR_ARG(str_head(name, 128)));
+		return;
+	}
+	if (is_install && find_program(program) < 0) {
+		step_fail(ret, "The plugin " PLUGIN " is not where the agent is installed.");
+		report(context, "Install", false);
+		return;
+	}
+	int r = is_install ? install(program, &err) : uninstall(&err);
+	if (r < 0)
+		step_fail(ret, "%s", err.text);
+	else
+		buf_printf(&ret->out, "%s " PLUGIN_PACKAGE " %s, which came with the agent\n",
+		        is_install ? "Installed" : "Removed", SONDE_VERSION);
+	report(context, is_install ? "Install" : "Uninstall", r == 0);
+}
+
+const struct step_action step_package = { .action = "aws:configurePackage", .run = run };
