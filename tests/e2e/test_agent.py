@@ -72,6 +72,7 @@ class Fleet:
         done = subprocess.run([*wrap, *self.command(name, "--once", *more, root=root)], capture_output=True, text=True,
                               env=harness.environment(), timeout=120, check=False)
         assert code is None or done.returncode == code, (done.returncode, done.stderr, self.server.tail())
+        assert "Sanitizer" not in done.stderr, done.stderr
         return done
 
     def start(self, name, *more):

@@ -98,6 +98,7 @@ def agent(scratch, server, *more, once=True):
     assert done.returncode >= 0, (done.returncode, done.stderr)
     assert seen(scratch) == before, "something was written outside the state folder"
     assert not (scratch / "pwned").exists()
+    assert "Sanitizer" not in done.stderr, done.stderr
     return done
 
 
