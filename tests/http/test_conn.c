@@ -419,7 +419,7 @@ static void test_conn__access_is_told_with_sizes(void **state)
 	client_expect(&client, "GET  / HTTP/1.1\r\n\r\n", 400, NULL);
 	server_await(&server, &server.n_ended, 2);
 	/* The refusal of a head that was not understood names neither method nor path. */
-	str all = buf_str(&server.access), line;
+	str all = buf_str(&server.access), line = { NULL, 0 };
 	assert_true(str_next_line(&all, &line));
 	assert_true(str_eq(line, STR("POST /echo 200 3 17 complete")));
 	assert_true(str_next_line(&all, &line));
