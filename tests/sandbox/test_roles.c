@@ -377,7 +377,7 @@ static void find_section(const struct buf *page, const char *name, struct buf *s
  * rows. */
 static void test_roles__the_page_has_every_row_and_no_other(void **state)
 {
-	static const enum role all[] = { ROLE_PARSER, ROLE_NET };
+	static const enum role all[] = { ROLE_PARSER, ROLE_WALKER, ROLE_NET };
 	autobuf page = BUF(1u << 20);
 	size_t n_lines = 0, n_calls = 0;
 	(void)state;
