@@ -43,7 +43,7 @@ def test_readme__marked_commands_run(scratch):
 def test_readme__flags_exist(scratch):
     """Every flag that the README speaks of is one of the program, in the help of some command."""
     del scratch
-    known = "".join(sonde("help", word).stdout for word in ("scan", "inventory", "db", "version", "config"))
+    known = "".join(sonde("help", word).stdout for word in ("scan", "inventory", "db", "version", "config", "agent"))
     for word in ("run", "account", "key", "activation", "backup"):
         known += subprocess.run([SERVER, "help", word], capture_output=True, text=True, check=True).stdout
     ours = "\n".join(line for line in README.splitlines() if not line.startswith("aws "))
