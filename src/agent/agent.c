@@ -24,6 +24,7 @@
 #define DELIVER_EVERY_MS 30000
 #define SLACK_MS 5000
 #define STOP_CHECK_MS 60000
+#define REST_MS 20000
 
 int64_t agent_now_ms(void)
 {
@@ -281,6 +282,9 @@ static void wait_for_something(struct agent *agent, int signal_fd)
 {
 	int64_t now = agent_now_ms(), at = soonest(agent, now);
 	int64_t wait = at <= now ? 0 : at - now;
+	/* Nothing is asked for long: sonde-net, which is most of an idle agent, is started anew. */
+	if (wait > REST_MS)
+		net_session_rest(agent->service.session);
 	struct signalfd_siginfo info;
 	struct pollfd fds[] = { { .fd = signal_fd, .events = POLLIN },
 		{ .fd = agent->poller.pid > 0 ? agent->poller.fd : -1, .events = POLLIN },

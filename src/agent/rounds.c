@@ -256,11 +256,8 @@ static void begin(struct agent *agent, struct kept *kept)
 {
 	struct err err = { 0 };
 	str none = { NULL, 0 };
-	int r = ask_document(agent, kept, &err);
-	if (r == 0) {
-		report(agent, kept, STR("Pending"), STR("Association is pending"), none, false);
-		report(agent, kept, STR("InProgress"), STR("Executing association"), none, false);
-	}
+	report(agent, kept, STR("Pending"), STR("Association is pending"), none, false);
+	report(agent, kept, STR("InProgress"), STR("Executing association"), none, false);
 	const struct job_request request = { .config = agent->config,
 		.state = &agent->state,
 		.service = &agent->service,
@@ -268,8 +265,7 @@ static void begin(struct agent *agent, struct kept *kept)
 		.id = kept->is.id,
 		.document = kept->content,
 		.values = kept->is.parameters };
-	if (r == 0)
-		r = job_start(&request, &agent->jobs[SLOT_ASSOCIATION], &err);
+	int r = job_start(&request, &agent->jobs[SLOT_ASSOCIATION], &err);
 	if (r < 0) {
 		put_off(agent, kept, r, &err);
 		return;
@@ -282,15 +278,49 @@ static void begin(struct agent *agent, struct kept *kept)
 	        STR_ARG(kept->is.name), STR_ARG(kept->is.id));
 }
 
-void rounds_start(struct agent *agent)
+/* Does its document install something? A guess over its text, for the order alone: what waits for
+ * an installation must not keep it from being begun. */
+static bool installs(const struct kept *kept)
+{
+	static const char action[] = "aws:configurePackage";
+	return kept->content.n > 0 &&
+	       memmem(kept->content.p, kept->content.n, action, sizeof(action) - 1) != NULL;
+}
+
+static bool may_begin(const struct agent *agent, const struct kept *kept, int64_t now, int64_t wall)
+{
+	/* A document that is not at hand has to wait for the server. */
+	return kept->not_before_ms <= now && due_ms(kept, wall) == 0 &&
+	       (kept->content.n > 0 || !agent_is_away(agent));
+}
+
+/* The next one to begin: what installs comes first, then the order of the list. */
+static struct kept *choose(struct agent *agent)
 {
 	int64_t now = agent_now_ms(), wall = agent_wall_ms();
-	for (size_t i = 0; i < agent->n_kept && agent->jobs[SLOT_ASSOCIATION].pid == 0; i++) {
+	struct kept *first = NULL;
+	for (size_t i = 0; i < agent->n_kept; i++) {
 		struct kept *kept = &agent->kept[i];
-		/* A document that is not at hand has to wait for the server. */
-		if (kept->not_before_ms > now || due_ms(kept, wall) > 0 ||
-		        (kept->content.n == 0 && agent_is_away(agent)))
+		struct err err = { 0 };
+		if (!may_begin(agent, kept, now, wall))
 			continue;
+		int r = ask_document(agent, kept, &err);
+		if (r < 0)
+			put_off(agent, kept, r, &err);
+		else if (installs(kept))
+			return kept;
+		else if (!first)
+			first = kept;
+	}
+	return first;
+}
+
+void rounds_start(struct agent *agent)
+{
+	while (agent->jobs[SLOT_ASSOCIATION].pid == 0) {
+		struct kept *kept = choose(agent);
+		if (!kept)
+			return;
 		begin(agent, kept);
 	}
 }

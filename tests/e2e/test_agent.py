@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent against a real server: registering, associations, commands, refusals, a server that is away, kill -9."""
+import atexit
 import json
 import os
 import pathlib
@@ -44,9 +45,11 @@ class Fleet:
         clients.load()
         self.scratch = pathlib.Path(scratch)
         self.server = Server(scratch, records).start()
+        atexit.register(self.server.kill)
         # As installed: scripts have a path of their own, and find sonde-net beside sonde.
         self.program = self.scratch / "bin/sonde"
         self.program.parent.mkdir()
+        self.scratch.chmod(0o711)  # sonde-net is started by processes that are nobody
         shutil.copy(shutil.which(SONDE) or SONDE, self.program)
         shutil.copy(shutil.which("sonde-net"), self.program.parent)
         self.key = self.server.key(self.server.account("one"))
@@ -77,7 +80,10 @@ class Fleet:
 
     def start(self, name, *more):
         log = open(self.scratch / f"{name}.log", "ab")  # pylint: disable=consider-using-with
-        return subprocess.Popen(self.command(name, "--start-delay", "0", *more), stderr=log, env=harness.environment())
+        agent = subprocess.Popen(self.command(name, "--start-delay", "0", *more), stderr=log,
+                                 env=harness.environment())
+        atexit.register(agent.kill)  # when a test fails before it stops it
+        return agent
 
     def log(self, name):
         return (self.scratch / f"{name}.log").read_text(errors="replace")
