@@ -95,12 +95,15 @@ static void test_call__the_endpoint_may_have_a_path(void **state)
 	assert_str(value_get_str(echo(server, session, &call), STR("path")), "/echo/below/x");
 }
 
-static void assert_good(struct server *server, const struct net_call_answer *answer)
+/* skip() does not come back, so that the scope of the session does not end: it is closed here. */
+static void assert_good(
+        struct server *server, struct net_session *session, const struct net_call_answer *answer)
 {
 	const struct value *said = json_of(server, answer);
 	str lacks = value_get_str(said, STR("lacks"));
 	if (lacks.p) {
 		print_message("skipped: python3 has no " STR_FMT "\n", STR_ARG(lacks));
+		net_session_close(session);
 		skip();
 	}
 	if (!value_get_bool(said, STR("good"), false))
@@ -132,7 +135,7 @@ static void test_call__botocore_accepts_the_signature(void **state)
 			.body = str_from_c(rows[i].body),
 			.sign = sign_v4(rows[i].token) };
 		struct net_call_answer answer = must(server, session, &call);
-		assert_good(server, &answer);
+		assert_good(server, session, &answer);
 	}
 	/* And it would not accept another. */
 	struct net_call call = get("/sign");
@@ -163,7 +166,7 @@ static void test_call__a_node_signs_with_the_key_that_was_made(void **state)
 		        .key_id = STR("mi-0123456789abcdef0"),
 		        .private_key = pem } };
 	struct net_call_answer answer = must(server, session, &call);
-	assert_good(server, &answer);
+	assert_good(server, session, &answer);
 
 	call.sign.private_key = STR("no key");
 	assert_int_equal(net_call(session, &call, &server->arena, &answer, &err), -EINVAL);
