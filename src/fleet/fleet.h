@@ -93,8 +93,9 @@ int fleet_host_add(struct fleet *fleet, int64_t account, const char *id,
 int fleet_host_change(struct fleet *fleet, uint64_t number, const struct host_change *change,
         int64_t now_at, struct err *err);
 
-/** Forget hosts that were terminated long enough, closings that were kept long enough; bounded work
- * per call. Returns: 1 when there is more to do; 0; what the store says */
+/** Forget hosts that were terminated long enough, closings that were kept long enough; let hosts
+ * know the source packages that others told of since. Bounded work per call. Returns: 1 when there
+ * is more to do; 0; what the store says */
 int fleet_tidy(struct fleet *fleet, int64_t now_at, struct err *err);
 
 /* ---- inventory ---- */
@@ -172,6 +173,10 @@ const struct generation *fleet_generation(const struct fleet *fleet);
 /** A host by its number; NULL when there is none. Borrows until fleet_unlock(). Locked. */
 const struct fleet_host *fleet_host_at(const struct fleet *fleet, uint64_t number);
 
+/** How many packages of a host are matched by their own names only, although advisories name source
+ * packages, because nobody told what their sources are (FACT_BY_NAME). */
+uint64_t fleet_host_by_name(const struct fleet_host *host);
+
 /** A host by its 17 digits, of whatever account; NULL when there is none. As fleet_host_at(). */
 const struct fleet_host *fleet_host_find(const struct fleet *fleet, str id);
 
@@ -246,7 +251,8 @@ const struct closed_finding *const *fleet_closed(
 struct fleet_stats {
 	uint64_t n_hosts, n_elements, n_sets, n_issues, n_matches, n_closed, generation;
 	uint64_t n_reports, n_hash_only, n_stale, n_renewals;
-	uint64_t renew_us; /* of the last renewal */
+	uint64_t renew_us;                            /* of the last renewal */
+	uint64_t n_hosts_by_name, n_packages_by_name; /* fleet_host_by_name() of all hosts */
 };
 
 /** Read the counts. Threads: any */
