@@ -204,6 +204,9 @@ struct place {
 int fleet_places(struct fleet *fleet, const struct fleet_host *host, struct arena *arena,
         const struct place **ret, size_t *ret_count, struct err *err);
 
+/** The places of one element: [*ret_first, *ret_first + result). */
+size_t places_of(const struct place *places, size_t n, element_id element, size_t *ret_first);
+
 /** When a finding was first observed, as far as it is open. Locked. 0: it is not open. */
 int64_t fleet_first_observed(
         const struct fleet *fleet, const struct fleet_host *host, vuln_id vuln);
@@ -223,7 +226,8 @@ enum closing_reason {
 struct closed_package {
 	element_id element;
 	str fixed_in;
-	str path; /* empty when it was not known */
+	const str *paths; /* sorted; none when they were not known, or too long to be kept */
+	size_t n_paths;
 };
 
 /** One closed finding. Strings are the fleet's, until fleet_unlock(). */

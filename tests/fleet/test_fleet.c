@@ -489,12 +489,13 @@ static void test_fleet__leaves_owned_packages_to_the_distribution(void **state)
 	static const char owner[] = "deb python3-numpy 1:1.21.3-1";
 	static const struct scene_package own[] = {
 		{ .type = "deb", .name = "python3-numpy", .version = "1:1.21.3-1" },
-		{ "pypi", "numpy", "1.21.3", "/usr/lib/python3/dist-packages/numpy", owner, NULL },
+		{ "pypi", "numpy", "1.21.3", "/usr/lib/python3/dist-packages/numpy", owner, NULL,
+		        NULL, NULL },
 		END,
 	};
 	static const struct scene_package foreign[] = {
 		{ .type = "deb", .name = "python3-numpy", .version = "1:1.21.3-1" },
-		{ "pypi", "numpy", "1.21.3", "/opt/app/numpy", owner, NULL },
+		{ "pypi", "numpy", "1.21.3", "/opt/app/numpy", owner, NULL, NULL, NULL },
 		END,
 	};
 	static const struct scene_package vendors[] = {
@@ -502,11 +503,13 @@ static void test_fleet__leaves_owned_packages_to_the_distribution(void **state)
 		        .name = "python3-numpy",
 		        .version = "1:1.21.3-1",
 		        .vendor = "Someone <a@docker.com>" },
-		{ "pypi", "numpy", "1.21.3", "/usr/lib/python3/dist-packages/numpy", owner, NULL },
+		{ "pypi", "numpy", "1.21.3", "/usr/lib/python3/dist-packages/numpy", owner, NULL,
+		        NULL, NULL },
 		END,
 	};
 	static const struct scene_package unknown[] = {
-		{ "pypi", "numpy", "1.21.3", "/usr/lib/python3/dist-packages/numpy", owner, NULL },
+		{ "pypi", "numpy", "1.21.3", "/usr/lib/python3/dist-packages/numpy", owner, NULL,
+		        NULL, NULL },
 		END,
 	};
 	scene_advise(scene, "PyPI", "CVE-2021-0001", "numpy", "1.22");

@@ -249,7 +249,7 @@ def test_api__metadata_decides_what_is_installed(scratch):
     first = where(resourceId=equals(host.ec2_id))[0]["findingArn"]
     for _ in range(3):                                          # 3, 4, 5: renamed, moved up, moved away
         closed = seen()
-        assert [status for status, _ in closed] == ["CLOSED"], closed
+        assert closed == [("CLOSED", [("1.21.3", path)])], closed
         assert seen("1.21.3") == [("ACTIVE", [("1.21.3", path)])]
     assert seen("1.21.0") == [("ACTIVE", [("1.21.0", path)])]   # 6: the content of the file counts
     assert where(resourceId=equals(host.ec2_id))[0]["findingArn"] == first
