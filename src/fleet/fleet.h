@@ -106,8 +106,12 @@ struct report_item {
 	int64_t captured_at;
 	str content_hash; /* may be empty: then the content is always taken */
 	bool has_content;
-	str content; /* what is kept as evidence, as it is to be shown again; hostile */
+	bool is_metered; /* its content counts towards FLEET_DAY_BYTES */
+	str content;     /* what is kept as evidence, as it is to be shown again; hostile */
 };
+
+/** Bytes of metered content that are taken of one host a day (UTC). */
+#define FLEET_DAY_BYTES (UINT32_C(5000) << 10)
 
 /** Why a report was not taken. */
 enum report_verdict {
@@ -115,10 +119,12 @@ enum report_verdict {
 	REPORT_STALE,      /* older than what is there: acknowledged, and passed over */
 	REPORT_NO_CONTENT, /* a hash alone, and there is no content of that type: send it */
 	REPORT_OTHER_HASH, /* a hash alone, and it is another than that of the content: send it */
+	REPORT_OVER_QUOTA, /* more metered content than is taken a day */
 };
 
 /**
- * Take a report: all its items, or none when one of them needs content. Of each type only the
+ * Take a report: all its items, or none when one of them needs content, or they are more than a
+ * host may report a day; what was taken so far is durable with the report. Of each type only the
  * newest by capture time counts: an older item is passed over, and the others are taken. An equal
  * hash, or the same content once more, moves the times and nothing else. What it changes in the
  * host's sets opens and closes findings.
