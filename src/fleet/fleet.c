@@ -271,6 +271,18 @@ const struct fleet_host *fleet_host_at(const struct fleet *fleet, uint64_t numbe
 	return slot ? slot->host : NULL;
 }
 
+void fleet_pinged(struct fleet *fleet, uint64_t number, int64_t now_at)
+{
+	const struct slot *slot = fleet_slot(fleet, number);
+	if (!slot || !slot->host)
+		return;
+	_Atomic int64_t *ping_at = &slot->host->ping_at;
+	int64_t was = atomic_load_explicit(ping_at, memory_order_relaxed);
+	while (was < now_at && !atomic_compare_exchange_weak_explicit(ping_at, &was, now_at,
+	                               memory_order_relaxed, memory_order_relaxed))
+		;
+}
+
 uint64_t fleet_host_by_name(const struct fleet_host *host)
 {
 	uint64_t n = 0;

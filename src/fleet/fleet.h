@@ -179,6 +179,10 @@ const struct generation *fleet_generation(const struct fleet *fleet);
 /** A host by its number; NULL when there is none. Borrows until fleet_unlock(). Locked. */
 const struct fleet_host *fleet_host_at(const struct fleet *fleet, uint64_t number);
 
+/** Note that the agent of a host gave a sign of life; nothing when there is no such host. Locked.
+ */
+void fleet_pinged(struct fleet *fleet, uint64_t number, int64_t now_at);
+
 /** How many packages of a host are matched by their own names only, although advisories name source
  * packages, because nobody told what their sources are (FACT_BY_NAME). */
 uint64_t fleet_host_by_name(const struct fleet_host *host);

@@ -93,8 +93,5 @@ int account_str(int64_t account, struct arena *arena, str *ret);
 int request_self(struct request *request, struct response *response, str id, const char *error,
         struct host_ref *ret);
 
-/** Note that a host's agent is alive. Fleet locked. */
-void host_pinged(const struct fleet_host *host, int64_t now_at);
-
 /** When a host's agent last gave a sign of life; 0: never. Fleet locked or a copy. */
 int64_t host_pinged_at(const struct fleet_host *host);

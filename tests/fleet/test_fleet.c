@@ -196,6 +196,23 @@ static void test_fleet__takes_nothing_of_a_day_for_what_failed(void **state)
 	assert_int_equal(report_metered(scene, host, FLEET_DAY_BYTES), REPORT_TAKEN);
 }
 
+static void test_fleet__notes_the_latest_sign_of_life(void **state)
+{
+	struct scene *scene = *state;
+	uint64_t host = scene_host(scene);
+	fleet_lock(scene->fleet);
+	fleet_pinged(scene->fleet, host, 500);
+	fleet_pinged(scene->fleet, host, 400);
+	fleet_pinged(scene->fleet, host + 1, 600);
+	fleet_pinged(scene->fleet, UINT64_MAX, 600);
+	assert_int_equal(fleet_host_at(scene->fleet, host)->ping_at, 500);
+	fleet_unlock(scene->fleet);
+	scene_report(scene, host, old_numpy);
+	fleet_lock(scene->fleet);
+	assert_int_equal(fleet_host_at(scene->fleet, host)->ping_at, 500);
+	fleet_unlock(scene->fleet);
+}
+
 static void test_fleet__refuses_a_report_as_a_whole(void **state)
 {
 	struct scene *scene = *state;
@@ -826,6 +843,7 @@ int main(void)
 		on_scene(test_fleet__passes_over_what_is_older_or_known),
 		on_scene(test_fleet__keeps_what_a_host_may_report_a_day),
 		on_scene(test_fleet__takes_nothing_of_a_day_for_what_failed),
+		on_scene(test_fleet__notes_the_latest_sign_of_life),
 		on_scene(test_fleet__refuses_a_report_as_a_whole),
 		on_scene(test_fleet__gives_back_what_was_sent),
 		on_scene(test_fleet__remembers_since_when_a_host_has_a_package),
