@@ -60,16 +60,28 @@ bool value_has_str(const struct value *array, str text)
 	return false;
 }
 
-int page_of(const struct request *request, struct response *response, size_t n_items, size_t most,
-        size_t *ret_from, size_t *ret_to, str *ret_token)
+int page_begin(const struct request *request, struct response *response, const char *key,
+        size_t n_items, size_t most, struct list_page *ret)
 {
 	int64_t asked = value_get_i64(request->in, STR("MaxResults"), 0);
 	if (asked > 0)
 		most = (size_t)asked;
-	int r = token_slice(request, STR("NextToken"), n_items, most, ret_from, ret_to, ret_token);
+	int r = token_slice(
+	        request, STR("NextToken"), n_items, most, &ret->from, &ret->to, &ret->token);
 	if (r == -ERR_FORMAT)
 		return response_fail(response, "InvalidNextToken",
 		        "The NextToken is not one that this operation gave for this request.");
+	if (r < 0)
+		return r;
+	json_write_key(&response->json, key);
+	json_write_array(&response->json);
+	return 0;
+}
+
+int page_end(struct response *response, const struct list_page *page, int r)
+{
+	json_write_array_end(&response->json);
+	write_text(&response->json, "NextToken", page->token);
 	return r;
 }
 
