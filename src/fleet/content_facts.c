@@ -98,7 +98,8 @@ static void tell_limit(struct content_job *job, const char *key, str word)
 static void take_metrics(struct content_job *job, void *at)
 {
 	const struct metrics *row = at;
-	if (job->row != 1)
+	/* A run that failed before it had scanned knows of no limits: nothing changes. */
+	if (job->row != 1 || (row->time_limit.n == 0 && row->package_limit.n == 0))
 		return;
 	tell_limit(job, FACT_TIME_LIMIT, row->time_limit);
 	tell_limit(job, FACT_PACKAGE_LIMIT, row->package_limit);

@@ -197,6 +197,7 @@ static int list_own(struct request *request, const struct host_ref *host, struct
 	struct listed *list = r < 0 ? NULL : arena_alloc(request->arena, n + 1, sizeof *list);
 	if (!list)
 		return r < 0 ? r : -ERR_LIMIT;
+	association_order(all, n);
 	for (size_t i = 0; i < n; i++) {
 		r = document_find(request->server, host->account, association_str(&all[i], "Name"),
 		        association_str(&all[i], "DocumentVersion"), none, request->arena,
