@@ -14,9 +14,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 
 #include "base/cleanup.h"
+#include "base/fs.h"
 #include "net/get.h"
 #include "net/session.h"
 #include "sandbox/sandbox.h"
@@ -40,17 +40,6 @@ static void say(const char *fmt, ...)
 			_exit(EXIT_FAILURE);
 		rest = str_skip(rest, done > 0 ? (size_t)done : 0);
 	}
-}
-
-/* Whatever else the program that started us had open is none of our business. */
-static void close_from(int first)
-{
-#ifdef SYS_close_range
-	if (syscall(SYS_close_range, (unsigned)first, ~0u, 0) == 0)
-		return;
-#endif
-	for (int fd = first; fd < 1024; fd++)
-		(void)close(fd);
 }
 
 /*
@@ -227,7 +216,9 @@ int main(int argc, char **argv)
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		(void)signal(SIGXFSZ, SIG_IGN);
 		(void)signal(SIGPIPE, SIG_IGN);
-		close_from(is_session ? NET_FD_BODY : NET_FD_BODY + 1);
+		/* Whatever else the program that started us had open is none of our business. */
+		const int keep[] = { 0, 1, 2, is_session ? -1 : NET_FD_BODY };
+		fs_close_others(keep, 4);
 		r = is_session ? serve_session(&err) : serve_fetch(&err);
 	}
 	if (r < 0 && is_session) {
