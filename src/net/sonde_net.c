@@ -2,7 +2,8 @@
 /*
  * sonde-net: the only program of the project with a network library. It gets one URL into the
  * descriptor that it was started with, and ends; or, as `sonde-net session`, it makes the calls
- * that it is asked for until nobody asks any more. It is started by `sonde`, never by people.
+ * that it is asked for until nobody asks any more; or, as `sonde-net verify`, it says whether one
+ * signature is genuine, and has no network at all. It is started by `sonde`, never by people.
  *
  * First it gives up root, if it has it, and the right to win anything back; only then does it read
  * its request. Before it speaks to anybody it enters its role (sandbox/): it opens no file but what
@@ -19,6 +20,7 @@
 #include "base/fs.h"
 #include "net/get.h"
 #include "net/session.h"
+#include "net/verify_answer.h"
 #include "sandbox/sandbox.h"
 
 /* Write a whole line to `sonde`. If nobody hears us, there is nothing left to do. */
@@ -207,8 +209,9 @@ int main(int argc, char **argv)
 	struct err err = { 0 };
 	const char *arg = argc > 1 ? argv[1] : NULL;
 	bool is_session = argc == 2 && strcmp(arg, NET_MODE_SESSION) == 0;
+	bool is_verify = argc == 2 && strcmp(arg, NET_MODE_VERIFY) == 0;
 	int r = sandbox_drop(&err);
-	if (r == 0 && ((arg && !is_session) || isatty(STDIN_FILENO)))
+	if (r == 0 && ((arg && !is_session && !is_verify) || isatty(STDIN_FILENO)))
 		return show_help(arg);
 	if (r == 0) {
 		/* The process dies when `sonde` does; a write past RLIMIT_FSIZE, or to a server
@@ -217,9 +220,11 @@ int main(int argc, char **argv)
 		(void)signal(SIGXFSZ, SIG_IGN);
 		(void)signal(SIGPIPE, SIG_IGN);
 		/* Whatever else the program that started us had open is none of our business. */
-		const int keep[] = { 0, 1, 2, is_session ? -1 : NET_FD_BODY };
+		const int keep[] = { 0, 1, 2, is_session || is_verify ? -1 : NET_FD_BODY };
 		fs_close_others(keep, 4);
-		r = is_session ? serve_session(&err) : serve_fetch(&err);
+		r = is_verify    ? verify_answer(&err)
+		    : is_session ? serve_session(&err)
+		                 : serve_fetch(&err);
 	}
 	if (r < 0 && is_session) {
 		session_fail(&err);
