@@ -31,10 +31,10 @@ static int limit_all(const struct role_row *row, const struct sandbox_grant *gra
 {
 	rlim_t file_bytes = grant ? (rlim_t)grant->file_bytes : 0;
 	/* A message to a standard error that is a file is lost, but does not kill. */
-	if (!row->stays && signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
+	if (!row->starts_programs && signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
 		return err_set(err, -errno, "cannot ignore a signal: %m");
 	int r = limit_to(RLIMIT_CORE, "core dumps", 0, err);
-	if (r < 0 || row->stays)
+	if (r < 0 || row->starts_programs)
 		return r;
 	r = limit_to(RLIMIT_FSIZE, "files", file_bytes, err);
 	if (r >= 0)
@@ -68,8 +68,8 @@ int sandbox_enter_with(enum role role, const struct sandbox_grant *grant, struct
 	        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_set(err, -errno, "cannot give up new privileges: %m");
 	r = limit_all(row, grant, err);
-	/* What a supervisor starts may be a script: Landlock would hold that too. */
-	if (r >= 0 && !row->stays)
+	/* What it starts, a script or sonde-net, would be held by Landlock too. */
+	if (r >= 0 && !row->starts_programs)
 		r = landlock_enter(row, grant, err);
 	if (r >= 0 && !SANDBOX_IS_SANITIZED)
 		r = seccomp_enter(row, err);

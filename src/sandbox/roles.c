@@ -158,59 +158,99 @@ static const char *const net_readable[] = {
 	"/gnu/store", "/dev/urandom", "/dev/null", NULL
 };
 
+/*
+ * What no process of ours has any business with. In the rows of those that start others, which
+ * lists of allowed calls could not name: what they start inherits it.
+ */
+#define REFUSES_KERNEL                                                                             \
+	CALL(listen, CALL_REFUSED, "takes no connections"),                                        \
+	        CALL(ptrace, CALL_REFUSED, "looks into no process"),                               \
+	        CALL(process_vm_readv, CALL_REFUSED, "looks into no process"),                     \
+	        CALL(process_vm_writev, CALL_REFUSED, "changes no process"),                       \
+	        CALL(kcmp, CALL_REFUSED, "looks into no process"),                                 \
+	        CALL(perf_event_open, CALL_REFUSED, "looks into no process"),                      \
+	        CALL(mount, CALL_REFUSED, "changes no mounts"),                                    \
+	        CALL(umount2, CALL_REFUSED, "changes no mounts"),                                  \
+	        CALL(pivot_root, CALL_REFUSED, "changes no mounts"),                               \
+	        CALL(open_tree, CALL_REFUSED, "changes no mounts"),                                \
+	        CALL(move_mount, CALL_REFUSED, "changes no mounts"),                               \
+	        CALL(fsopen, CALL_REFUSED, "changes no mounts"),                                   \
+	        CALL(fsmount, CALL_REFUSED, "changes no mounts"),                                  \
+	        CALL(fsconfig, CALL_REFUSED, "changes no mounts"),                                 \
+	        CALL(fspick, CALL_REFUSED, "changes no mounts"),                                   \
+	        CALL(mount_setattr, CALL_REFUSED, "changes no mounts"),                            \
+	        CALL(chroot, CALL_REFUSED, "stays below its root"),                                \
+	        CALL(setns, CALL_REFUSED, "enters no namespace"),                                  \
+	        CALL(unshare, CALL_REFUSED, "makes no namespace"),                                 \
+	        CALL(bpf, CALL_REFUSED, "loads no program into the kernel"),                       \
+	        CALL(init_module, CALL_REFUSED, "loads nothing into the kernel"),                  \
+	        CALL(finit_module, CALL_REFUSED, "loads nothing into the kernel"),                 \
+	        CALL(delete_module, CALL_REFUSED, "unloads nothing from the kernel"),              \
+	        CALL(kexec_load, CALL_REFUSED, "loads nothing into the kernel"),                   \
+	        CALL(kexec_file_load, CALL_REFUSED, "loads nothing into the kernel"),              \
+	        CALL(iopl, CALL_REFUSED, "reaches no device by its ports"),                        \
+	        CALL(ioperm, CALL_REFUSED, "reaches no device by its ports"),                      \
+	        CALL(keyctl, CALL_REFUSED, "no keys"), CALL(add_key, CALL_REFUSED, "no keys"),     \
+	        CALL(request_key, CALL_REFUSED, "no keys"),                                        \
+	        CALL(open_by_handle_at, CALL_REFUSED, "opens files by name alone"),                \
+	        CALL(userfaultfd, CALL_REFUSED, "handles no faults"),                              \
+	        CALL(io_uring_setup, CALL_REFUSED, "no calls past this filter"),                   \
+	        CALL(clock_settime, CALL_REFUSED, "sets no clock"),                                \
+	        CALL(settimeofday, CALL_REFUSED, "sets no clock"),                                 \
+	        CALL(adjtimex, CALL_REFUSED, "sets no clock"),                                     \
+	        CALL(clock_adjtime, CALL_REFUSED, "sets no clock"),                                \
+	        CALL(sethostname, CALL_REFUSED, "names no host"),                                  \
+	        CALL(setdomainname, CALL_REFUSED, "names no host"),                                \
+	        CALL(swapon, CALL_REFUSED, "changes no swap space"),                               \
+	        CALL(swapoff, CALL_REFUSED, "changes no swap space"),                              \
+	        CALL(quotactl, CALL_REFUSED, "changes no quotas"),                                 \
+	        CALL(acct, CALL_REFUSED, "no accounts of processes"),                              \
+	        CALL(syslog, CALL_REFUSED, "neither reads nor clears the kernel's log"),           \
+	        CALL(reboot, CALL_REFUSED, "leaves the machine on")
+
+/* Descriptors that are open for writing can still be written to. */
+#define REFUSES_CHANGES                                                                            \
+	CALL(unlink, CALL_REFUSED, "changes no files"),                                            \
+	        CALL(unlinkat, CALL_REFUSED, "changes no files"),                                  \
+	        CALL(rename, CALL_REFUSED, "changes no files"),                                    \
+	        CALL(renameat, CALL_REFUSED, "changes no files"),                                  \
+	        CALL(renameat2, CALL_REFUSED, "changes no files"),                                 \
+	        CALL(link, CALL_REFUSED, "changes no files"),                                      \
+	        CALL(linkat, CALL_REFUSED, "changes no files"),                                    \
+	        CALL(symlink, CALL_REFUSED, "changes no files"),                                   \
+	        CALL(symlinkat, CALL_REFUSED, "changes no files"),                                 \
+	        CALL(mkdir, CALL_REFUSED, "changes no files"),                                     \
+	        CALL(mkdirat, CALL_REFUSED, "changes no files"),                                   \
+	        CALL(mknod, CALL_REFUSED, "changes no files"),                                     \
+	        CALL(mknodat, CALL_REFUSED, "changes no files"),                                   \
+	        CALL(chmod, CALL_REFUSED, "changes no files"),                                     \
+	        CALL(fchmod, CALL_REFUSED, "changes no files"),                                    \
+	        CALL(fchmodat, CALL_REFUSED, "changes no files"),                                  \
+	        CALL(chown, CALL_REFUSED, "changes no files"),                                     \
+	        CALL(fchown, CALL_REFUSED, "changes no files"),                                    \
+	        CALL(fchownat, CALL_REFUSED, "changes no files"),                                  \
+	        CALL(lchown, CALL_REFUSED, "changes no files"),                                    \
+	        CALL(truncate, CALL_REFUSED, "changes no files"),                                  \
+	        CALL(setxattr, CALL_REFUSED, "changes no files"),                                  \
+	        CALL(utimensat, CALL_REFUSED, "changes no files")
+
 /* What a walker may not do, whatever a hostile tree or parser makes of it. */
 static const struct role_call walker_calls[] = {
 	CALL(socket, CALL_REFUSED, "no network"),
 	CALL(connect, CALL_REFUSED, "no network"),
 	CALL(bind, CALL_REFUSED, "no network"),
-	CALL(listen, CALL_REFUSED, "no network"),
 	CALL(execve, CALL_REFUSED, "starts no program"),
 	CALL(execveat, CALL_REFUSED, "starts no program"),
-	CALL(ptrace, CALL_REFUSED, "looks into no process"),
-	CALL(process_vm_readv, CALL_REFUSED, "looks into no process"),
-	CALL(process_vm_writev, CALL_REFUSED, "changes no process"),
-	CALL(mount, CALL_REFUSED, "changes no mounts"),
-	CALL(umount2, CALL_REFUSED, "changes no mounts"),
-	CALL(pivot_root, CALL_REFUSED, "changes no mounts"),
-	CALL(chroot, CALL_REFUSED, "stays below its root"),
-	CALL(setns, CALL_REFUSED, "enters no namespace"),
-	CALL(unshare, CALL_REFUSED, "makes no namespace"),
-	CALL(bpf, CALL_REFUSED, "loads no program into the kernel"),
-	CALL(init_module, CALL_REFUSED, "loads nothing into the kernel"),
-	CALL(finit_module, CALL_REFUSED, "loads nothing into the kernel"),
-	CALL(kexec_load, CALL_REFUSED, "loads nothing into the kernel"),
-	CALL(keyctl, CALL_REFUSED, "no keys"),
-	CALL(add_key, CALL_REFUSED, "no keys"),
-	CALL(request_key, CALL_REFUSED, "no keys"),
-	CALL(open_by_handle_at, CALL_REFUSED, "opens files by name alone"),
-	CALL(perf_event_open, CALL_REFUSED, "looks into no process"),
-	CALL(userfaultfd, CALL_REFUSED, "handles no faults"),
-	CALL(io_uring_setup, CALL_REFUSED, "no calls past this filter"),
-	CALL(unlink, CALL_REFUSED, "changes no files"),
-	CALL(unlinkat, CALL_REFUSED, "changes no files"),
-	CALL(rename, CALL_REFUSED, "changes no files"),
-	CALL(renameat, CALL_REFUSED, "changes no files"),
-	CALL(renameat2, CALL_REFUSED, "changes no files"),
-	CALL(link, CALL_REFUSED, "changes no files"),
-	CALL(linkat, CALL_REFUSED, "changes no files"),
-	CALL(symlink, CALL_REFUSED, "changes no files"),
-	CALL(symlinkat, CALL_REFUSED, "changes no files"),
-	CALL(mkdir, CALL_REFUSED, "changes no files"),
-	CALL(mkdirat, CALL_REFUSED, "changes no files"),
-	CALL(mknod, CALL_REFUSED, "changes no files"),
-	CALL(mknodat, CALL_REFUSED, "changes no files"),
-	CALL(chmod, CALL_REFUSED, "changes no files"),
-	CALL(fchmod, CALL_REFUSED, "changes no files"),
-	CALL(fchmodat, CALL_REFUSED, "changes no files"),
-	CALL(chown, CALL_REFUSED, "changes no files"),
-	CALL(fchown, CALL_REFUSED, "changes no files"),
-	CALL(fchownat, CALL_REFUSED, "changes no files"),
-	CALL(lchown, CALL_REFUSED, "changes no files"),
-	CALL(truncate, CALL_REFUSED, "changes no files"),
-	CALL(setxattr, CALL_REFUSED, "changes no files"),
-	CALL(utimensat, CALL_REFUSED, "changes no files"),
-	CALL(reboot, CALL_REFUSED, "leaves the machine on"),
+	REFUSES_KERNEL,
+	REFUSES_CHANGES,
 };
+
+/* More than its own processes are held to this: the scripts of the documents that came with it, and
+ * the plugin. */
+static const struct role_call supervisor_calls[] = { REFUSES_KERNEL };
+
+/* And its sonde-net, whose own filter is stricter still. */
+static const struct role_call poller_calls[] = { REFUSES_KERNEL, REFUSES_CHANGES };
 
 /*
  * A process that has what it is to look at in its memory, or reads it from its only descriptor, and
@@ -240,58 +280,6 @@ static const struct role_call quiet_calls[] = {
 	CALL(exit_group, CALL_ANY, "end"),
 };
 
-/*
- * What neither a supervisor nor anything that it starts has any business with. Those are more than
- * its own processes: the scripts of the documents that came with it, and the plugin.
- */
-static const struct role_call supervisor_calls[] = {
-	CALL(listen, CALL_REFUSED, "takes no connections"),
-	CALL(ptrace, CALL_REFUSED, "looks into no process"),
-	CALL(process_vm_readv, CALL_REFUSED, "looks into no process"),
-	CALL(process_vm_writev, CALL_REFUSED, "changes no process"),
-	CALL(kcmp, CALL_REFUSED, "looks into no process"),
-	CALL(perf_event_open, CALL_REFUSED, "looks into no process"),
-	CALL(mount, CALL_REFUSED, "changes no mounts"),
-	CALL(umount2, CALL_REFUSED, "changes no mounts"),
-	CALL(pivot_root, CALL_REFUSED, "changes no mounts"),
-	CALL(open_tree, CALL_REFUSED, "changes no mounts"),
-	CALL(move_mount, CALL_REFUSED, "changes no mounts"),
-	CALL(fsopen, CALL_REFUSED, "changes no mounts"),
-	CALL(fsmount, CALL_REFUSED, "changes no mounts"),
-	CALL(fsconfig, CALL_REFUSED, "changes no mounts"),
-	CALL(fspick, CALL_REFUSED, "changes no mounts"),
-	CALL(mount_setattr, CALL_REFUSED, "changes no mounts"),
-	CALL(chroot, CALL_REFUSED, "stays below its root"),
-	CALL(setns, CALL_REFUSED, "enters no namespace"),
-	CALL(unshare, CALL_REFUSED, "makes no namespace"),
-	CALL(bpf, CALL_REFUSED, "loads no program into the kernel"),
-	CALL(init_module, CALL_REFUSED, "loads nothing into the kernel"),
-	CALL(finit_module, CALL_REFUSED, "loads nothing into the kernel"),
-	CALL(delete_module, CALL_REFUSED, "unloads nothing from the kernel"),
-	CALL(kexec_load, CALL_REFUSED, "loads nothing into the kernel"),
-	CALL(kexec_file_load, CALL_REFUSED, "loads nothing into the kernel"),
-	CALL(iopl, CALL_REFUSED, "reaches no device by its ports"),
-	CALL(ioperm, CALL_REFUSED, "reaches no device by its ports"),
-	CALL(keyctl, CALL_REFUSED, "no keys"),
-	CALL(add_key, CALL_REFUSED, "no keys"),
-	CALL(request_key, CALL_REFUSED, "no keys"),
-	CALL(open_by_handle_at, CALL_REFUSED, "opens files by name alone"),
-	CALL(userfaultfd, CALL_REFUSED, "handles no faults"),
-	CALL(io_uring_setup, CALL_REFUSED, "no calls past this filter"),
-	CALL(clock_settime, CALL_REFUSED, "sets no clock"),
-	CALL(settimeofday, CALL_REFUSED, "sets no clock"),
-	CALL(adjtimex, CALL_REFUSED, "sets no clock"),
-	CALL(clock_adjtime, CALL_REFUSED, "sets no clock"),
-	CALL(sethostname, CALL_REFUSED, "names no host"),
-	CALL(setdomainname, CALL_REFUSED, "names no host"),
-	CALL(swapon, CALL_REFUSED, "changes no swap space"),
-	CALL(swapoff, CALL_REFUSED, "changes no swap space"),
-	CALL(quotactl, CALL_REFUSED, "changes no quotas"),
-	CALL(acct, CALL_REFUSED, "no accounts of processes"),
-	CALL(syslog, CALL_REFUSED, "neither reads nor clears the kernel's log"),
-	CALL(reboot, CALL_REFUSED, "leaves the machine on"),
-};
-
 #define CAN(capability) (UINT64_C(1) << (capability))
 
 static const struct role_row roles[] = {
@@ -307,6 +295,7 @@ static const struct role_row roles[] = {
 	                 "else that user may do, the system's service manager has to forbid",
 	        .network = "none itself; a socket to each sonde-net that it starts",
 	        .stays = true,
+	        .starts_programs = true,
 	        .has_threads = true,
 	        .has_network = true,
 	        .keeps = CAN(CAP_CHOWN) | CAN(CAP_DAC_OVERRIDE) | CAN(CAP_DAC_READ_SEARCH) |
@@ -315,6 +304,21 @@ static const struct role_row roles[] = {
 	        .other = OTHER_PASSES,
 	        .calls = supervisor_calls,
 	        .n_calls = sizeof(supervisor_calls) / sizeof(supervisor_calls[0]),
+	},
+	{
+	        .role = ROLE_POLLER,
+	        .name = "poller",
+	        .does = "waits for messages of the server, and hands them on; of the agent",
+	        .user = "nobody when started by root, without groups and capabilities; else the "
+	                "user's own",
+	        .files = "what everybody may read; changes none",
+	        .network = "none itself; a socket to the sonde-net that it starts",
+	        .starts_programs = true,
+	        .has_threads = true,
+	        .has_network = true,
+	        .other = OTHER_PASSES,
+	        .calls = poller_calls,
+	        .n_calls = sizeof(poller_calls) / sizeof(poller_calls[0]),
 	},
 	{
 	        .role = ROLE_PARSER,

@@ -16,6 +16,7 @@
 /** The processes. */
 enum role {
 	ROLE_SUPERVISOR, /* the agent: starts the others; hears of servers only what they checked */
+	ROLE_POLLER,     /* the agent's: waits for messages through a sonde-net of its own */
 	ROLE_PARSER,     /* reads descriptors it is given and talks on one socket; opens nothing */
 	ROLE_WALKER,     /* walks and opens files for parsers; reads whatever its root may read */
 	ROLE_NET,    /* sonde-net: speaks to servers; reads certificates and the resolver's files */
@@ -64,11 +65,11 @@ struct role_row {
 	const char *user, *files, *network; /* for people */
 	uint64_t memory_bytes;              /* address space; 0: no limit */
 	unsigned n_descriptors;             /* 0: no limit */
-	bool stays;       /* who it is, with `keeps` at most: it starts programs, which its filter
-	                     holds as well; no other limits */
-	bool has_threads; /* else it can make neither processes nor threads */
-	uint64_t keeps;   /* capabilities, if it was root: 1 << CAP_DAC_READ_SEARCH */
-	bool has_network; /* it may connect, but not listen; else there is none at all */
+	bool stays;                         /* who it is, with `keeps` at most */
+	bool starts_programs; /* which its filter holds as well; no Landlock and no other limits */
+	bool has_threads;     /* else it can make neither processes nor threads */
+	uint64_t keeps;       /* capabilities, if it was root: 1 << CAP_DAC_READ_SEARCH */
+	bool has_network;     /* it may connect, but not listen; else there is none at all */
 	enum call_other other;
 	const char *const *readable; /* files and folders below which it may read; NULL-terminated
 	                                or NULL. Only Landlock can hold it to them */

@@ -5,19 +5,24 @@
 #include "base/fs.h"
 #include "sandbox/sandbox.h"
 
-static int in_supervisor(int (*act)(const struct given *), const struct given *given)
+static int in_role(enum role role, int (*act)(const struct given *), const struct given *given)
 {
 	int status = 0;
 	pid_t pid = fork();
 	if (pid == 0) {
 		struct err err = { 0 };
-		if (sandbox_enter(ROLE_SUPERVISOR, &err) < 0)
+		if (sandbox_enter(role, &err) < 0)
 			_exit(99);
 		_exit(act(given));
 	}
 	assert_true(pid > 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return status;
+}
+
+static int in_supervisor(int (*act)(const struct given *), const struct given *given)
+{
+	return in_role(ROLE_SUPERVISOR, act, given);
 }
 
 static int await(pid_t pid)
@@ -97,6 +102,20 @@ static int call_device(const struct given *given)
 	return mknod("/tmp/sandbox-was-left", S_IFCHR | 0600, 0x103) >= 0;
 }
 
+static int call_open_parent_memory(const struct given *given)
+{
+	char path[64];
+	(void)given;
+	(void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)getppid());
+	return open(path, O_RDONLY) >= 0;
+}
+
+static int call_open_for_writing(const struct given *given)
+{
+	(void)given;
+	return open("/etc/passwd", O_WRONLY) >= 0;
+}
+
 /* Through a program that it starts: a script has no more. */
 static int call_script(const struct given *given)
 {
@@ -112,6 +131,20 @@ static int call_script(const struct given *given)
 	}
 	return await(pid) == 0;
 }
+
+/* The poller's, beside the supervisor's. */
+static const struct {
+	const char *name;
+	int (*act)(const struct given *);
+} forbidden_to_poller[] = {
+	{ "unlink", call_unlink },
+	{ "rename", call_rename },
+	{ "mkdir", call_mkdir },
+	{ "fchmod", call_chmod },
+	{ "open of its own memory", call_open_parent_memory },
+	{ "open for writing", call_open_for_writing },
+	{ "setresuid", call_setuid },
+};
 
 static const struct {
 	const char *name;
@@ -162,6 +195,53 @@ static void test_supervisor__what_it_and_its_scripts_may_not_fails(void **state)
 	close_given(&given, peer);
 }
 
+/* A poller reads, starts readers and sonde-net. */
+static int do_what_a_poller_does(const struct given *given)
+{
+	int ends[2];
+	if (pipe(ends) < 0 || open("/etc/passwd", O_RDONLY) < 0)
+		return 1;
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(sandbox_enter(ROLE_READER, NULL) < 0 ? 1 : 0);
+	if (await(pid) != 0)
+		return 2;
+	pid = fork();
+	if (pid == 0)
+		_exit(sandbox_enter(ROLE_NET, NULL) < 0 ? 1 : call_exec(given));
+	if (await(pid) != 0)
+		return 3;
+	pid = fork();
+	if (pid == 0)
+		_exit(call_exec(given));
+	return await(pid) == 0 ? 0 : 4;
+}
+
+static void test_supervisor__its_poller_waits_and_does_nothing_else(void **state)
+{
+	struct given given;
+	int peer;
+	(void)state;
+	if (!sandbox_has_filter() || geteuid() != 0) {
+		print_message("skipped: root, and a build without a sanitizer\n");
+		skip();
+	}
+	open_given(&given, &peer);
+	assert_int_equal(in_role(ROLE_POLLER, do_what_a_poller_does, &given), 0);
+	for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
+		int status = in_role(ROLE_POLLER, forbidden[i].act, &given);
+		if (status != 0)
+			fail_msg("%s: wait status %x", forbidden[i].name, (unsigned)status);
+	}
+	for (size_t i = 0; i < sizeof(forbidden_to_poller) / sizeof(forbidden_to_poller[0]); i++) {
+		int status = in_role(ROLE_POLLER, forbidden_to_poller[i].act, &given);
+		if (status != 0)
+			fail_msg("%s: wait status %x", forbidden_to_poller[i].name,
+			        (unsigned)status);
+	}
+	close_given(&given, peer);
+}
+
 /* What a program that it starts is told of its capabilities. */
 static int count_capabilities(const struct given *given)
 {
@@ -195,6 +275,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_supervisor__what_it_does_works),
 		cmocka_unit_test(test_supervisor__what_it_and_its_scripts_may_not_fails),
+		cmocka_unit_test(test_supervisor__its_poller_waits_and_does_nothing_else),
 		cmocka_unit_test(
 		        test_supervisor__root_keeps_the_capabilities_of_its_row_and_no_other),
 	};
