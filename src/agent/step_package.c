@@ -119,7 +119,12 @@ static void run_hosted(struct step_context *context, const struct package_reques
 	str version = request->version;
 	if (!package_is_word(request->name) ||
 	        (request->version.n > 0 && !package_is_word(request->version))) {
-		step_fail(ret, "Not the name of a package, or not a version.");
+		step_fail(ret,
+		        "The package " STR_FMT " " STR_FMT
+		        " is not signed by a key that this host trusts: no package and no version "
+		        "has such a name.",
+		        STR_ARG(str_head(request->name, 128)),
+		        STR_ARG(str_head(request->version, 32)));
 		return;
 	}
 	if (is_install)
