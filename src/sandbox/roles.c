@@ -158,6 +158,10 @@ static const char *const net_readable[] = {
 	"/gnu/store", "/dev/urandom", "/dev/null", NULL
 };
 
+#if SANDBOX_IS_SANITIZED
+static const char *const verifier_readable[] = { "/proc", NULL }; /* for the same */
+#endif
+
 /*
  * What no process of ours has any business with. In the rows of those that start others, which
  * lists of allowed calls could not name: what they start inherits it.
@@ -393,6 +397,9 @@ static const struct role_row roles[] = {
 	        .network = "none; one socket to the process that started it",
 	        .memory_bytes = UINT64_C(1) << 30,
 	        .n_descriptors = 64,
+#if SANDBOX_IS_SANITIZED
+	        .readable = verifier_readable,
+#endif
 	        .calls = quiet_calls,
 	        .n_calls = sizeof(quiet_calls) / sizeof(quiet_calls[0]),
 	},
