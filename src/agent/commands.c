@@ -93,6 +93,7 @@ static int read_command(str message_id, const struct value *payload, struct told
 	if (!told)
 		return -ENOMEM;
 	told->arena = ARENA((size_t)4 << 20);
+	told->took_ms = agent_now_ms();
 	str id = value_get_str(payload, STR("CommandId"));
 	int r = id.n > 0 && id.n < 48 ? 0 : -ERR_FORMAT;
 	if (r == 0)
@@ -234,7 +235,7 @@ void commands_ended(struct agent *agent)
 	        STR_ARG(told->command_id));
 	agent->running_command = NULL;
 	if (value_get_bool(said, STR("IsRefresh"), false))
-		rounds_ask(agent, value_get(said, STR("Refresh")));
+		rounds_ask(agent, value_get(said, STR("Refresh")), told->took_ms);
 	job_end(job, &agent->state, told->command_id);
 	told_free(told);
 	arena_fini(&arena);
