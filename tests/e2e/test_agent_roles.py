@@ -112,5 +112,28 @@ def test_roles__a_host_that_allows_documents_runs_them_with_all_its_rights(scrat
     fleet.server.stop()
 
 
+def test_roles__the_agent_works_under_what_its_unit_forbids(scratch):
+    """The unit's capabilities, no new privileges, and a file system of which only the unit's folders can be written."""
+    require()
+    harness.tool("setpriv")
+    if os.system("unshare --mount true 2>/dev/null") != 0:
+        raise harness.Skip("no mount namespace can be made here")
+    unit = (pathlib.Path(__file__).resolve().parents[2] / "data/systemd/sonde-agent.service").read_text()
+    words = next(line for line in unit.splitlines() if line.startswith("CapabilityBoundingSet=")).partition("=")[2].split()
+    keep = ",".join("+" + word.removeprefix("CAP_").lower() for word in words)
+    for name in ("a-state", "opt", "log"):
+        (pathlib.Path(scratch) / name).mkdir()
+    wrap = ["unshare", "--mount", "sh", "-c",
+            f"set -e; mount --bind {scratch}/a-state {scratch}/a-state; mount --bind {scratch}/opt /opt; "
+            f'mount --bind {scratch}/log /var/log; mount -o remount,ro,bind /; exec "$@"', "sh",
+            "setpriv", "--no-new-privs", "--bounding-set", "-all," + keep, "--inh-caps", "-all"]
+    fleet = agents.Fleet(scratch, deep=True)
+    root = agents.make_root(fleet.scratch / "a-root")
+    done = fleet.once("a", *fleet.activation(), wrap=wrap, code=None, root=root)
+    found = agents.statuses(fleet, fleet.node())
+    assert len(found) == 3 and set(found.values()) == {"Success"}, (found, done.stderr)
+    fleet.server.stop()
+
+
 if __name__ == "__main__":
     harness.run(globals())
