@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """aws:configurePackage with a package that a real server hosts: signed or not, whole or not, killed in the middle."""
+import fcntl
 import hashlib
 import io
 import json
@@ -97,6 +98,17 @@ class Host:
         done = self.fleet.once("a", *keys, *more, code=code)
         self.fleet.ssm.delete_association(AssociationId=one)
         return done.stderr
+
+    def wait_free(self):
+        """What a killed agent started dies with it, but not in the same moment."""
+        def is_free():
+            with open(self.state / "owner", "rb") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return False
+                return True
+        agents.wait_for(is_free)
 
     def installed(self):
         record = self.state / "packages" / NAME / "installed"
@@ -259,6 +271,7 @@ def test_package__killed_in_the_middle_it_ends_up_old_or_new(scratch):
                           start_new_session=True) as agent:
         agents.wait_for(begun.exists)
         agent.send_signal(signal.SIGKILL)
+    host.wait_free()
     # The record does not call whole what was cut off, and the script died with the agent.
     assert host.installed() == ["1.0", "changing"], host.installed()
     gate.touch()
@@ -276,6 +289,7 @@ def test_package__killed_in_the_middle_it_ends_up_old_or_new(scratch):
                 agent.wait(timeout=seconds)
             except subprocess.TimeoutExpired:
                 agent.kill()
+        host.wait_free()
         record = host.installed()
         if record[1:] != ["changing"]:
             assert host.place.read_text().strip() == record[0], (record, host.place.read_text())
@@ -296,8 +310,9 @@ def test_package__what_the_script_of_this_tree_makes_is_installed(scratch):
     text = text.replace("root=/opt/aws/inspector", f"root={host.fleet.scratch}/opt").replace(
         "/var/log/amazon/inspector", f"{host.fleet.scratch}/log")
     made = harness.write(host.fleet.scratch / "scripts/package-plugin", text, 0o755)
-    subprocess.run([made, "--data", host.fleet.server.data, "--version", "1.0", "--key", host.key, "--sonde", program],
-                   check=True, capture_output=True)
+    done = subprocess.run([made, "--data", host.fleet.server.data, "--version", "1.0", "--key", host.key, "--sonde", program,
+                           "--net", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (done.returncode, done.stderr)
     host.run()
     assert (host.fleet.scratch / "opt/bin/inspectorssmplugin").stat().st_mode & 0o111
     assert host.installed() == ["1.0"]
