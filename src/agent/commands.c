@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "agent/inside.h"
+#include "net/reader.h"
 
 #define SERVICE "EC2WindowsMessageDeliveryService."
 #define REPLY_BYTES ((size_t)900 << 10)
@@ -155,7 +156,7 @@ static void take(struct agent *agent, const struct value *message)
 	str id = value_get_str(message, STR("MessageId"));
 	str topic = value_get_str(message, STR("Topic"));
 	const struct value *payload = NULL;
-	int r = value_from_json(value_get_str(message, STR("Payload")), &arena, &payload, NULL);
+	int r = reader_json(value_get_str(message, STR("Payload")), &arena, &payload, NULL);
 	if (id.n == 0 || id.n > 256)
 		agent_log(LOG_WARNING, "a message has no id and is left alone");
 	else if (r < 0)
@@ -171,9 +172,9 @@ static void take(struct agent *agent, const struct value *message)
 
 void commands_take(struct agent *agent, str messages)
 {
-	struct arena arena = ARENA((size_t)16 << 20);
+	struct arena arena = ARENA((size_t)32 << 20);
 	const struct value *all = NULL;
-	if (value_from_json(messages, &arena, &all, NULL) < 0)
+	if (reader_json(messages, &arena, &all, NULL) < 0)
 		agent_log(LOG_WARNING, "a delivery of messages cannot be read");
 	for (size_t i = 0; i < value_count(all); i++)
 		take(agent, value_at(all, i));
@@ -224,7 +225,7 @@ void commands_ended(struct agent *agent)
 	struct told *told = agent->running_command;
 	const struct value *said = NULL;
 	autobuf status = BUF(32);
-	(void)value_from_json(buf_str(&job->said), &arena, &said, NULL);
+	(void)reader_json(buf_str(&job->said), &arena, &said, NULL);
 	str word = value_get_str(said, STR("Status"));
 	buf_add(&status, word.n > 0 ? str_head(word, 24) : STR("Failed"));
 	buf_add_byte(&status, '\0');

@@ -6,6 +6,7 @@
 #include "agent/due.h"
 #include "agent/inside.h"
 #include "aws/timestamp.h"
+#include "net/reader.h"
 
 #define LIST_PAGES_MAX 20
 #define BROKEN_FIRST_MS 30000
@@ -361,7 +362,7 @@ void rounds_ended(struct agent *agent)
 	struct kept *kept = agent->running;
 	autobuf summary = BUF(65536);
 	const struct value *said = NULL;
-	(void)value_from_json(buf_str(&job->said), &arena, &said, NULL);
+	(void)reader_json(buf_str(&job->said), &arena, &said, NULL);
 	str status = value_get_str(said, STR("Status"));
 	if (status.n == 0)
 		status = STR("Failed");
