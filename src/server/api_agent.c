@@ -191,20 +191,14 @@ static int list_own(struct request *request, const struct host_ref *host, struct
         size_t *ret_count)
 {
 	struct association *all = NULL;
-	size_t n = 0, kept = 0, n_targets = 0;
-	int r = association_list(request->server, host->account, request->arena, &all, &n);
+	size_t n = 0, kept = 0;
+	int r = association_list_of(
+	        request->server, host->account, host->number, request->arena, &all, &n);
 	struct listed *list = r < 0 ? NULL : arena_alloc(request->arena, n + 1, sizeof *list);
 	if (!list)
 		return r < 0 ? r : -ERR_LIMIT;
 	association_order(all, n);
-	fleet_lock(request->server->fleet);
-	const struct fleet_host *at = fleet_host_at(request->server->fleet, host->number);
-	for (size_t i = 0; at && i < n; i++) {
-		if (association_has(&all[i], at))
-			all[n_targets++] = all[i];
-	}
-	fleet_unlock(request->server->fleet);
-	for (size_t i = 0; i < n_targets; i++) {
+	for (size_t i = 0; i < n; i++) {
 		r = document_find(request->server, host->account, association_str(&all[i], "Name"),
 		        association_str(&all[i], "DocumentVersion"), none, request->arena,
 		        &list[kept].document);
@@ -224,8 +218,8 @@ int api_agent_associations(struct request *request, struct response *response)
 	struct association_state state;
 	struct listed *list = NULL;
 	struct host_ref host;
-	size_t n = 0, from = 0, to = 0;
-	str token;
+	size_t n = 0;
+	struct list_page page;
 
 	int r = request_self(request, response, value_get_str(request->in, STR("InstanceId")),
 	        "InvalidInstanceId", &host);
@@ -235,18 +229,14 @@ int api_agent_associations(struct request *request, struct response *response)
 		r = association_state_get(
 		        request->server, host.account, str_from_c(host.id), request->arena, &state);
 	if (r == 0)
-		r = page_of(request, response, n, 50, &from, &to, &token);
+		r = page_begin(request, response, "Associations", n, 50, &page);
 	if (r < 0)
 		return r;
-	json_write_key(w, "Associations");
-	json_write_array(w);
-	for (size_t i = from; r == 0 && i < to; i++)
+	for (size_t i = page.from; r == 0 && i < page.to; i++)
 		r = write_summary(request, w, &list[i].association,
 		        association_run_of(&state, list[i].association.id), &host,
 		        &list[i].document);
-	json_write_array_end(w);
-	write_text(w, "NextToken", token);
-	return r;
+	return page_end(response, &page, r);
 }
 
 static int report(struct request *request, struct response *response, const struct host_ref *host)
