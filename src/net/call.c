@@ -402,6 +402,11 @@ int64_t net_session_clock_offset(const struct net_session *session)
 	return session->clock_offset_s;
 }
 
+int net_session_pid(const struct net_session *session)
+{
+	return session->helper.pid;
+}
+
 void net_session_rest(struct net_session *session)
 {
 	end_process(session);
