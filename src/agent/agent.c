@@ -19,6 +19,7 @@
 #include "agent/identity.h"
 #include "agent/inside.h"
 #include "base/cleanup.h"
+#include "base/rest.h"
 
 #define NEVER INT64_MAX
 #define DELIVER_EVERY_MS 30000
@@ -283,8 +284,10 @@ static void wait_for_something(struct agent *agent, int signal_fd)
 	int64_t now = agent_now_ms(), at = soonest(agent, now);
 	int64_t wait = at <= now ? 0 : at - now;
 	/* Nothing is asked for long: sonde-net, which is most of an idle agent, is started anew. */
-	if (wait > REST_MS)
+	if (wait > REST_MS) {
 		net_session_rest(agent->service.session);
+		rest_memory();
+	}
 	struct signalfd_siginfo info;
 	struct pollfd fds[] = { { .fd = signal_fd, .events = POLLIN },
 		{ .fd = agent->poller.pid > 0 ? agent->poller.fd : -1, .events = POLLIN },

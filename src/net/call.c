@@ -25,9 +25,9 @@
 #define ANSWER_BYTES (8u << 20)
 #define PATIENCE_MS 5000
 #define KEY_TIMEOUT_MS 60000u
-#define READ_BYTES (64u << 10)
+#define READ_BYTES (16u << 10)
 /* Larger requests are rare; their memory is not kept. */
-#define KEEP_BYTES (256u << 10)
+#define KEEP_BYTES (32u << 10)
 
 struct net_session {
 	struct helper helper;
