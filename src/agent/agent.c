@@ -120,6 +120,7 @@ static int heartbeat(struct agent *agent, struct err *err)
 	json_write_member_str(
 	        &w, "AgentStatus", agent->is_stopped ? STR("Stopped") : STR("Active"));
 	platform_write(&agent->platform, "IPAddress", &w);
+	json_write_member_str(&w, "SondeRun", str_from_c(agent->run));
 	json_write_object_end(&w);
 	int r = service_call(&agent->service, "AmazonSSM.UpdateInstanceInformation", buf_str(&body),
 	        &arena, &reply, err);
@@ -309,7 +310,8 @@ static void wait_for_something(struct agent *agent, int signal_fd)
 
 static int register_once(struct agent *agent, struct err *err)
 {
-	return identity_open(agent->config, &agent->state, &agent->service, err);
+	return identity_open(
+	        agent->config, &agent->state, &agent->service, agent_wall_ms() / 1000, err);
 }
 
 /* Until it is known who this host is nothing else can be done. */
@@ -405,6 +407,8 @@ static int prepare(struct agent *agent, int signal_fd, struct err *err)
 	agent->kept = calloc(AGENT_ASSOCIATIONS_MAX, sizeof(*agent->kept));
 	if (!agent->kept)
 		return err_set(err, -ENOMEM, "out of memory");
+	if (!poller_uuid(agent->run))
+		return err_set(err, -EIO, "the system gives no random numbers");
 	int r = state_open(config->state, &agent->state, err);
 	if (r == 0)
 		r = platform_read(config->root, &agent->platform_arena, &agent->platform, err);

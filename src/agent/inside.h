@@ -63,6 +63,8 @@ struct agent {
 	struct job jobs[SLOT_COUNT];
 	struct kept *running;         /* in SLOT_ASSOCIATION */
 	struct told *running_command; /* in SLOT_COMMAND */
+	char run[37]; /* a name of this run made by chance: tells two agents with one identity apart
+	               */
 	bool is_stopped, is_ending;
 	size_t n_failed; /* runs that failed, for --once */
 };

@@ -165,11 +165,11 @@ static void test_identity__a_copied_state_takes_nothing_over(void **ctx)
 	buf_printf(&text, "{\"InstanceId\":\"mi-0123456789abcdef0\",\"Fingerprint\":\"%s\"}", a);
 	assert_int_equal(state_write(&state, "registration.json", buf_str(&text), &err), 0);
 	struct agent_config config = { .server = "https://localhost", .root = one };
-	assert_int_equal(identity_open(&config, &state, &service, &err), 0);
+	assert_int_equal(identity_open(&config, &state, &service, 1, &err), 0);
 	assert_string_equal(service.instance, "mi-0123456789abcdef0");
 	struct service other = { .region = "eu-west-1" };
 	config.root = two;
-	assert_int_equal(identity_open(&config, &state, &other, &err), -EKEYREJECTED);
+	assert_int_equal(identity_open(&config, &state, &other, 1, &err), -EKEYREJECTED);
 	assert_string_equal(other.instance, "");
 	assert_non_null(strstr(err.text, "copied"));
 	state_close(&state);
