@@ -240,13 +240,16 @@ static void start_jobs(struct agent *agent)
 static int64_t soonest(const struct agent *agent, int64_t now)
 {
 	int64_t at = agent->heartbeat_at_ms;
-	const int64_t more[] = { agent->list_at_ms, agent->deliver_at_ms, rounds_next_ms(agent),
+	const int64_t more[] = { agent->list_at_ms, agent->deliver_at_ms,
 		agent->poller.pid > 0 ? NEVER : agent->poller_at_ms };
 	size_t n = agent->is_stopped ? 0 : sizeof(more) / sizeof(more[0]);
 	for (size_t i = 0; i < n; i++)
 		at = more[i] < at ? more[i] : at;
 	if (at < agent->away_until_ms)
 		at = agent->away_until_ms;
+	/* What is known runs by its schedule, whether the server is there or not. */
+	if (!agent->is_stopped && rounds_next_ms(agent) < at)
+		at = rounds_next_ms(agent);
 	/* The switch is looked at while something could be running. */
 	if (agent->jobs[0].pid > 0 || agent->jobs[1].pid > 0 || agent->is_stopped)
 		at = at < now + STOP_CHECK_MS ? at : now + STOP_CHECK_MS;

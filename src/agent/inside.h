@@ -6,6 +6,7 @@
  */
 
 #include "agent/backoff.h"
+#include "agent/due.h"
 #include "agent/job.h"
 #include "agent/log.h"
 #include "agent/poller.h"
@@ -26,7 +27,8 @@ struct kept {
 	str content;           /* JSON; empty: to be asked for */
 	str checksum;          /* of that content; in `document` */
 	int64_t ran_at;        /* wall clock; 0: not by this process */
-	bool is_asked;         /* a refresh named it: at once */
+	struct due_ahead ran_ahead, last_ahead;
+	bool is_asked; /* a refresh named it: at once */
 	bool is_listed;
 	unsigned n_broken; /* times in a row that its document could not be had */
 	int64_t not_before_ms;
