@@ -169,6 +169,21 @@ static void test_activation__two_agents_of_one_identity_are_told(void **state)
 	assert_true(heartbeat(&desk, "aaaaaaaa"));
 	assert_int_equal(flagged(&desk), 1);
 	assert_true(str_eq(desk_str(&desk, "ComplianceItems.0.Id"), STR("twin")));
+	/* Neither takes it back; their operators do. */
+	str put, node;
+	assert_int_equal(arena_printf(&desk.arena, &node, "mi-%s", desk.host_id), 0);
+	assert_int_equal(arena_printf(&desk.arena, &put,
+	                         "{\"ResourceId\":\"" STR_FMT
+	                         "\",\"ResourceType\":\"ManagedInstance\",\"ComplianceType\":"
+	                         "\"Custom:Identity\",\"ExecutionSummary\":{\"ExecutionTime\":1},"
+	                         "\"Items\":[]}",
+	                         STR_ARG(node)),
+	        0);
+	assert_false(desk_call_host(&desk, "PutComplianceItems", put.p));
+	assert_true(str_eq(desk.error, STR("AccessDeniedException")));
+	assert_int_equal(flagged(&desk), 1);
+	assert_true(desk_call(&desk, "PutComplianceItems", put.p));
+	assert_int_equal(flagged(&desk), 0);
 	desk_close(&desk);
 }
 
