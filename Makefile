@@ -2,7 +2,7 @@
 # Short names for the everyday commands. Each builds in its own folder below build/ and installs what
 # the machine lacks first (scripts/install-deps); the work is done by meson and by scripts/.
 #
-#   make              build                       make run          build, take data, scan this machine
+#   make              build                       make run          build, take data, scan, a fleet of one
 #   make check        every quick test            make check-slow   the tests that take minutes
 #     T=room[/name]     only these                make lint         clang-tidy, cppcheck, -fanalyzer, shellcheck
 #     SAN=asan|tsan     under sanitizers          make cover        line coverage per room

@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	        value_from_json(given, &arena, &values, NULL) < 0)
 		values = NULL;
 	if (size > 0 && value_from_json(text, &arena, &document, NULL) == 0 &&
-	        recipe_make(document, values, &arena, &recipe, NULL) == 0) {
+	        recipe_make(document, values, value_from_json, &arena, &recipe, NULL) == 0) {
 		if (recipe.n_steps > RECIPE_STEPS_MAX || strlen(recipe.digest) != 64)
 			abort();
 		for (size_t i = 0; i < recipe.n_steps; i++) {

@@ -20,6 +20,7 @@
 #include "agent/inside.h"
 #include "base/cleanup.h"
 #include "base/rest.h"
+#include "sandbox/sandbox.h"
 
 #define NEVER INT64_MAX
 #define DELIVER_EVERY_MS 30000
@@ -442,7 +443,12 @@ int agent_run(const struct agent_config *config, struct err *err)
 	autoclose int signal_fd = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signal_fd < 0)
 		return err_set(err, -errno, "cannot listen to signals: %m");
-	int r = prepare(&agent, signal_fd, err);
+	/* What the host has allowed to be run beyond the agent's own documents has all its rights.
+	 */
+	bool is_open = config->allow_documents || (config->package_keys && *config->package_keys);
+	int r = is_open ? 0 : sandbox_enter(ROLE_SUPERVISOR, err);
+	if (r == 0)
+		r = prepare(&agent, signal_fd, err);
 	if (r == 0)
 		agent.deliver_at_ms = spool_has(&agent.state) ? 0 : NEVER;
 	if (r == 0 && config->once)

@@ -25,8 +25,9 @@ struct agent_config {
 	const char *instance;                /* with given keys: the node that they are of */
 	const char *key_id, *secret, *token; /* given keys; NULL or empty: none */
 	bool allow_documents;                /* run documents that the server made */
-	bool is_stopped;                     /* the kill switch, as a setting */
-	bool once;                           /* one round, then end */
+	const char *package_keys; /* PEM file: who may sign packages; NULL or empty: nobody */
+	bool is_stopped;          /* the kill switch, as a setting */
+	bool once;                /* one round, then end */
 	unsigned heartbeat_s, poll_s, max_delay_s;
 	unsigned timeout_s; /* of one walk; 0: none */
 	unsigned cpu_pct;   /* of one processor, for one walk; 0: no limit */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "agent/inside.h"
+#include "net/reader.h"
 
 #define SERVICE "EC2WindowsMessageDeliveryService."
 #define REPLY_BYTES ((size_t)900 << 10)
@@ -92,6 +93,7 @@ static int read_command(str message_id, const struct value *payload, struct told
 	if (!told)
 		return -ENOMEM;
 	told->arena = ARENA((size_t)4 << 20);
+	told->took_ms = agent_now_ms();
 	str id = value_get_str(payload, STR("CommandId"));
 	int r = id.n > 0 && id.n < 48 ? 0 : -ERR_FORMAT;
 	if (r == 0)
@@ -154,7 +156,7 @@ static void take(struct agent *agent, const struct value *message)
 	str id = value_get_str(message, STR("MessageId"));
 	str topic = value_get_str(message, STR("Topic"));
 	const struct value *payload = NULL;
-	int r = value_from_json(value_get_str(message, STR("Payload")), &arena, &payload, NULL);
+	int r = reader_json(value_get_str(message, STR("Payload")), &arena, &payload, NULL);
 	if (id.n == 0 || id.n > 256)
 		agent_log(LOG_WARNING, "a message has no id and is left alone");
 	else if (r < 0)
@@ -170,9 +172,9 @@ static void take(struct agent *agent, const struct value *message)
 
 void commands_take(struct agent *agent, str messages)
 {
-	struct arena arena = ARENA((size_t)16 << 20);
+	struct arena arena = ARENA((size_t)32 << 20);
 	const struct value *all = NULL;
-	if (value_from_json(messages, &arena, &all, NULL) < 0)
+	if (reader_json(messages, &arena, &all, NULL) < 0)
 		agent_log(LOG_WARNING, "a delivery of messages cannot be read");
 	for (size_t i = 0; i < value_count(all); i++)
 		take(agent, value_at(all, i));
@@ -223,7 +225,7 @@ void commands_ended(struct agent *agent)
 	struct told *told = agent->running_command;
 	const struct value *said = NULL;
 	autobuf status = BUF(32);
-	(void)value_from_json(buf_str(&job->said), &arena, &said, NULL);
+	(void)reader_json(buf_str(&job->said), &arena, &said, NULL);
 	str word = value_get_str(said, STR("Status"));
 	buf_add(&status, word.n > 0 ? str_head(word, 24) : STR("Failed"));
 	buf_add_byte(&status, '\0');
@@ -233,7 +235,7 @@ void commands_ended(struct agent *agent)
 	        STR_ARG(told->command_id));
 	agent->running_command = NULL;
 	if (value_get_bool(said, STR("IsRefresh"), false))
-		rounds_ask(agent, value_get(said, STR("Refresh")));
+		rounds_ask(agent, value_get(said, STR("Refresh")), told->took_ms);
 	job_end(job, &agent->state, told->command_id);
 	told_free(told);
 	arena_fini(&arena);

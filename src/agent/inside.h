@@ -28,8 +28,10 @@ struct kept {
 	str checksum;          /* of that content; in `document` */
 	int64_t ran_at;        /* wall clock; 0: not by this process */
 	struct due_ahead ran_ahead, last_ahead;
-	bool is_asked; /* a refresh named it: at once */
+	int64_t began_ms; /* the same, monotonic */
+	bool is_asked;    /* a refresh named it: at once */
 	bool is_listed;
+	bool is_changed;   /* while it ran: to be listed again */
 	unsigned n_broken; /* times in a row that its document could not be had */
 	int64_t not_before_ms;
 };
@@ -38,6 +40,7 @@ struct kept {
 struct told {
 	struct arena arena;
 	str message_id, command_id, document, values;
+	int64_t took_ms; /* monotonic */
 	bool is_cancelled;
 };
 
@@ -103,8 +106,13 @@ int64_t rounds_next_ms(const struct agent *agent);
 /** The job in the slot has ended: report. */
 void rounds_ended(struct agent *agent);
 
-/** Run these at once: a list of ids; none: all that are pending. */
-void rounds_ask(struct agent *agent, const struct value *ids);
+/**
+ * Look for associations again, and run some at once.
+ *
+ * In:      ids       a list; none: all that are pending run, as ever
+ *          asked_ms  when it was asked, monotonic: what has begun since then is not run again
+ */
+void rounds_ask(struct agent *agent, const struct value *ids, int64_t asked_ms);
 
 /** Release. */
 void rounds_fini(struct agent *agent);

@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 #include "agent/log.h"
+#include "agent/trust.h"
 #include "aws/timestamp.h"
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "net/reader.h"
 
 #define ARENA_BYTES ((size_t)32 << 20)
 
@@ -136,15 +138,20 @@ static void run_steps(struct running *run, const struct recipe *plan)
 		run->worst = STEP_SKIPPED;
 }
 
-/* Why a document is not run at all. */
-static int refuse(const struct step_context *context, const struct recipe *plan, struct err *err)
+/* Why a document is not run at all. Asked before anything of it but its digest is looked at. */
+static int refuse(const struct step_context *context, const struct value *document, struct err *err)
 {
-	if (plan->trusted || context->config->allow_documents)
+	char digest[SHA256_HEX_SIZE];
+	if (context->config->allow_documents)
+		return 0;
+	if (trust_digest(document, digest) < 0)
+		return err_set(err, -ERR_LIMIT, "The document is too large.");
+	if (trust_find(digest))
 		return 0;
 	return err_set(err, -EPERM,
 	        "This host does not run the document (SHA-256 %.16s...): it did not come with the "
 	        "agent, and allow_documents is not set on the host.",
-	        plan->digest);
+	        digest);
 }
 
 static int read_plan(
@@ -152,14 +159,17 @@ static int read_plan(
 {
 	const struct value *tree = NULL, *given = NULL;
 	struct err why = { 0 };
-	int r = value_from_json(document, context->arena, &tree, &why);
+	int r = reader_json(document, context->arena, &tree, &why);
 	if (r < 0)
 		return err_set(err, r, "The document is not JSON: %s.", why.text);
+	r = refuse(context, tree, err);
+	if (r < 0)
+		return r;
 	if (values.n > 0)
-		r = value_from_json(values, context->arena, &given, &why);
+		r = reader_json(values, context->arena, &given, &why);
 	if (r < 0)
 		return err_set(err, r, "The parameters are not JSON: %s.", why.text);
-	r = recipe_make(tree, given, context->arena, ret, &why);
+	r = recipe_make(tree, given, reader_json, context->arena, ret, &why);
 	return r < 0 ? err_set(err, r, "The document cannot be run: %s.", why.text) : 0;
 }
 
@@ -187,8 +197,6 @@ void job_run(struct step_context *context, str document, str values, struct buf 
 	struct err err = { 0 };
 	json_write_object(&w);
 	int r = read_plan(context, document, values, &plan, &err);
-	if (r == 0)
-		r = refuse(context, &plan, &err);
 	json_write_key(&w, "Steps");
 	json_write_array(&w);
 	context->plan = &plan;

@@ -15,6 +15,7 @@
 #include "agent/hold.h"
 #include "agent/log.h"
 #include "base/cursor.h"
+#include "base/fs.h"
 #include "base/rest.h"
 #include "sandbox/sandbox.h"
 
@@ -140,6 +141,9 @@ static void be_poller(const struct agent_config *config, const struct service *f
 		.connect_timeout_ms = 10000,
 		.timeout_ms = TIMEOUT_MS,
 	};
+	/* Neither the state folder, nor the supervisor's own way to the server. */
+	const int keep[] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, fd };
+	fs_close_others(keep, sizeof(keep) / sizeof(keep[0]));
 	service.session = NULL;
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
@@ -147,7 +151,7 @@ static void be_poller(const struct agent_config *config, const struct service *f
 	/* The certificate authorities are read while there is a right to. */
 	int r = net_session_open(&session, &service.session, &err);
 	if (r == 0)
-		r = sandbox_drop(&err);
+		r = sandbox_enter(ROLE_POLLER, &err);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (r < 0) {
 		agent_log(LOG_ERROR, "%s", err.text);

@@ -146,21 +146,12 @@ static int fill(struct filling *f, const struct value *v, struct value *ret)
 
 /* ---- given values ---- */
 
-/* The checker takes what the API takes, lists of texts; agents are given texts, lists and maps. */
-static int as_list(struct arena *arena, const struct value *v, struct value *ret)
-{
-	autobuf text = BUF(RECIPE_TEXT_MAX);
-	struct value one;
-	str copy;
-	if (value_kind(v) == VALUE_ARRAY) {
-		*ret = *v;
-		return 0;
-	}
-	if (add_text(&text, v) < 0 || arena_copy(arena, buf_str(&text), &copy) < 0)
-		return -ERR_LIMIT;
-	one = value_of_str(copy);
-	return value_of_items(arena, &one, 1, ret);
-}
+struct giving {
+	const struct document_info *info;
+	int (*read_json)(str text, struct arena *, const struct value **, struct err *);
+	struct arena *arena;
+	struct err *err;
+};
 
 static const struct document_parameter *parameter_of(const struct document_info *info, str name)
 {
@@ -173,46 +164,75 @@ static const struct document_parameter *parameter_of(const struct document_info 
 
 /* A value of one element where the document wants a text is that text, and a map may be given as
  * its JSON. */
-static int as_typed(const struct document_parameter *p, const struct value *v, struct arena *arena,
-        struct value *ret)
+static int as_typed(
+        const struct giving *g, str name, const struct value *v, struct value *ret, bool *ret_list)
 {
-	bool is_list = str_eq(p->type, STR("StringList")) || str_eq(p->type, STR("MapList"));
+	const struct document_parameter *p = parameter_of(g->info, name);
 	const struct value *parsed = NULL;
+	if (!p)
+		return err_set(g->err, -ERR_FORMAT, "the document has no parameter '" STR_FMT "'",
+		        STR_ARG(str_head(name, 64)));
+	bool is_list = str_eq(p->type, STR("StringList")) || str_eq(p->type, STR("MapList"));
 	if (!is_list && value_kind(v) == VALUE_ARRAY && value_count(v) == 1)
 		v = value_at(v, 0);
-	if (str_eq(p->type, STR("StringMap")) && value_kind(v) == VALUE_STRING &&
-	        value_from_json(value_str(v), arena, &parsed, NULL) == 0)
+	/* Only what was read so is passed on: the checker would read a text itself. */
+	if (str_eq(p->type, STR("StringMap")) && value_kind(v) != VALUE_OBJECT) {
+		if (value_kind(v) != VALUE_STRING ||
+		        g->read_json(value_str(v), g->arena, &parsed, NULL) < 0 ||
+		        value_kind(parsed) != VALUE_OBJECT)
+			return err_set(g->err, -ERR_FORMAT,
+			        "parameter '" STR_FMT "' is a JSON object",
+			        STR_ARG(str_head(name, 64)));
 		v = parsed;
+	}
+	*ret_list = is_list || value_kind(v) == VALUE_ARRAY;
 	if (is_list && value_kind(v) != VALUE_ARRAY)
-		return value_of_items(arena, v, 1, ret);
+		return value_of_items(g->arena, v, 1, ret);
 	*ret = *v;
 	return 0;
 }
 
-static int check_values(const struct document_info *info, const struct value *values,
-        struct arena *arena, struct value *ret, struct err *err)
+/* The checker takes what the API takes, lists of texts, and maps that were read already. */
+static int as_list(struct arena *arena, const struct value *v, bool is_list, struct value *ret)
+{
+	autobuf text = BUF(RECIPE_TEXT_MAX);
+	struct value one = *v;
+	str copy;
+	if (is_list) {
+		*ret = *v;
+		return 0;
+	}
+	if (value_kind(v) != VALUE_OBJECT) {
+		if (add_text(&text, v) < 0 || arena_copy(arena, buf_str(&text), &copy) < 0)
+			return -ERR_LIMIT;
+		one = value_of_str(copy);
+	}
+	return value_of_items(arena, &one, 1, ret);
+}
+
+static int check_values(const struct giving *g, const struct value *values, struct value *ret)
 {
 	size_t n = value_count(values);
-	struct value_member *lists = arena_alloc(arena, n + 1, sizeof(*lists));
-	struct value_member *typed = arena_alloc(arena, n + 1, sizeof(*typed));
+	struct value_member *lists = arena_alloc(g->arena, n + 1, sizeof(*lists));
+	struct value_member *typed = arena_alloc(g->arena, n + 1, sizeof(*typed));
 	struct value all;
-	int r = lists && typed ? 0 : -ERR_LIMIT;
-
-	for (size_t i = 0; r == 0 && i < n; i++) {
+	if (!lists || !typed)
+		return err_set(g->err, -ERR_LIMIT, "the values of the parameters are too large");
+	for (size_t i = 0; i < n; i++) {
+		bool is_list = false;
 		lists[i].key = typed[i].key = value_key_at(values, i);
-		r = as_list(arena, value_at(values, i), &lists[i].value);
+		int r = as_typed(g, typed[i].key, value_at(values, i), &typed[i].value, &is_list);
+		if (r == -ERR_FORMAT)
+			return r;
+		if (r < 0 || as_list(g->arena, &typed[i].value, is_list, &lists[i].value) < 0)
+			return err_set(
+			        g->err, -ERR_LIMIT, "the values of the parameters are too large");
 	}
-	if (r == 0)
-		r = value_of_members(arena, lists, n, &all);
+	int r = value_of_members(g->arena, lists, n, &all);
 	if (r < 0)
-		return err_set(err, r, "the values of the parameters are too large");
-	r = document_check_values(info, &all, arena, err);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		const struct document_parameter *p = parameter_of(info, typed[i].key);
-		r = p ? as_typed(p, value_at(values, i), arena, &typed[i].value)
-		      : err_set(err, -ERR_FORMAT, "a parameter is given that the document lacks");
-	}
-	return r < 0 ? r : value_of_members(arena, typed, n, ret);
+		return err_set(g->err, r, "the values of the parameters are too large");
+	r = document_check_values(g->info, &all, g->arena, g->err);
+	return r < 0 ? r : value_of_members(g->arena, typed, n, ret);
 }
 
 /* ---- steps ---- */
@@ -285,8 +305,9 @@ static int read_document(const struct value *document, struct arena *arena,
 	return 0;
 }
 
-int recipe_make(const struct value *document, const struct value *values, struct arena *arena,
-        struct recipe *ret, struct err *err)
+int recipe_make(const struct value *document, const struct value *values,
+        int (*read_json)(str text, struct arena *, const struct value **ret, struct err *),
+        struct arena *arena, struct recipe *ret, struct err *err)
 {
 	struct document_info info;
 	struct value typed = { 0 };
@@ -294,8 +315,11 @@ int recipe_make(const struct value *document, const struct value *values, struct
 	int r = read_document(document, arena, &info, err);
 	if (r == 0)
 		r = trust_digest(document, plan.digest);
+	const struct giving giving = {
+		.info = &info, .read_json = read_json, .arena = arena, .err = err
+	};
 	if (r == 0)
-		r = check_values(&info, values, arena, &typed, err);
+		r = check_values(&giving, values, &typed);
 	if (r < 0)
 		return r;
 	const struct value *steps = value_get(info.content, STR("mainSteps"));

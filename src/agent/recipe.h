@@ -41,8 +41,10 @@ struct recipe {
  * In:      document  hostile
  *          values    an object; each value a text, a list of texts or an object; NULL: none. Given
  *                    values are checked against types, allowed values, patterns and lengths
+ *          read_json what reads a map that was given as its JSON: as value_from_json(), hostile
  * Out:     ret       written on success only
  * Returns: 0; -ERR_FORMAT, -ERR_UNSUPPORTED, -ERR_LIMIT with a sentence for the service's users
  */
-int recipe_make(const struct value *document, const struct value *values, struct arena *arena,
-        struct recipe *ret, struct err *err);
+int recipe_make(const struct value *document, const struct value *values,
+        int (*read_json)(str text, struct arena *, const struct value **ret, struct err *),
+        struct arena *arena, struct recipe *ret, struct err *err);

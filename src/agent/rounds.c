@@ -5,6 +5,7 @@
 
 #include "agent/inside.h"
 #include "aws/timestamp.h"
+#include "net/reader.h"
 
 #define LIST_PAGES_MAX 20
 #define BROKEN_FIRST_MS 30000
@@ -54,6 +55,16 @@ static int read_one(const struct value *v, struct arena *arena, struct associati
 	return r;
 }
 
+/* The log of the host tells by which schedule an association runs from now on. */
+static void tell_schedule(const struct association *is)
+{
+	agent_log(LOG_INFO,
+	        "an association is known document=" STR_FMT " version=" STR_FMT " schedule=" STR_FMT
+	        " association=" STR_FMT,
+	        STR_ARG(is->name), STR_ARG(is->version),
+	        STR_ARG(is->expression.n > 0 ? is->expression : STR("none")), STR_ARG(is->id));
+}
+
 static void keep(struct agent *agent, const struct value *v)
 {
 	struct arena arena = ARENA(2u << 20);
@@ -70,17 +81,24 @@ static void keep(struct agent *agent, const struct value *v)
 		*kept = (struct kept){ .document = ARENA(4u << 20) };
 	}
 	if (!kept || kept == agent->running) {
-		/* One that runs is reported under the name it began with. */
-		if (kept)
+		/* One that runs is reported under the name it began with, and read anew when it has
+		 * ended. */
+		if (kept) {
 			kept->is_listed = true;
+			kept->is_changed |= !str_eq(kept->is.checksum, made.checksum);
+		}
 		arena_fini(&arena);
 		return;
 	}
 	bool is_new = !str_eq(kept->checksum, made.checksum);
+	bool is_other = !str_eq(kept->is.checksum, made.checksum);
 	arena_fini(&kept->text);
 	kept->text = arena;
 	kept->is = made;
 	kept->is_listed = true;
+	kept->is_changed = false;
+	if (is_other)
+		tell_schedule(&kept->is);
 	if (is_new) {
 		kept->content = (str){ NULL, 0 };
 		kept->n_broken = 0;
@@ -276,6 +294,7 @@ static void begin(struct agent *agent, struct kept *kept)
 	kept->is_asked = false;
 	kept->n_broken = 0;
 	kept->ran_at = agent_wall_ms() / 1000;
+	kept->began_ms = agent_now_ms();
 	agent->running = kept;
 	agent_log(LOG_INFO, "an association runs document=" STR_FMT " association=" STR_FMT,
 	        STR_ARG(kept->is.name), STR_ARG(kept->is.id));
@@ -346,7 +365,7 @@ void rounds_ended(struct agent *agent)
 	struct kept *kept = agent->running;
 	autobuf summary = BUF(65536);
 	const struct value *said = NULL;
-	(void)value_from_json(buf_str(&job->said), &arena, &said, NULL);
+	(void)reader_json(buf_str(&job->said), &arena, &said, NULL);
 	str status = value_get_str(said, STR("Status"));
 	if (status.n == 0)
 		status = STR("Failed");
@@ -366,13 +385,15 @@ void rounds_ended(struct agent *agent)
 	if (arena_copy(&arena, kept->is.id, &id) < 0)
 		id = (str){ NULL, 0 }; /* its folder goes with the next start */
 	agent->running = NULL;
-	if (value_get_bool(said, STR("IsRefresh"), false))
-		rounds_ask(agent, value_get(said, STR("Refresh")));
+	bool is_refresh = value_get_bool(said, STR("IsRefresh"), false);
+	if (is_refresh || kept->is_changed)
+		rounds_ask(
+		        agent, is_refresh ? value_get(said, STR("Refresh")) : NULL, kept->began_ms);
 	job_end(job, &agent->state, id);
 	arena_fini(&arena);
 }
 
-void rounds_ask(struct agent *agent, const struct value *ids)
+void rounds_ask(struct agent *agent, const struct value *ids, int64_t asked_ms)
 {
 	struct err err = { 0 };
 	if (rounds_list(agent, &err) < 0) {
@@ -383,7 +404,8 @@ void rounds_ask(struct agent *agent, const struct value *ids)
 	for (size_t i = 0; i < agent->n_kept; i++) {
 		struct kept *kept = &agent->kept[i];
 		for (size_t k = 0; k < value_count(ids); k++) {
-			if (str_eq(kept->is.id, value_str(value_at(ids, k)))) {
+			if (kept->began_ms <= asked_ms &&
+			        str_eq(kept->is.id, value_str(value_at(ids, k)))) {
 				kept->is_asked = true;
 				kept->not_before_ms = 0;
 			}

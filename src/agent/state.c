@@ -146,8 +146,8 @@ bool state_has(const struct state *state, const char *name)
 
 int state_destroy(const char *path, struct err *err)
 {
-	static const char *const names[] = { "jobs", "spool", "registration.json", "key.pem",
-		"next.pem", "fingerprint", "inventory.json", "stop" };
+	static const char *const names[] = { "jobs", "spool", "packages", "registration.json",
+		"key.pem", "next.pem", "fingerprint", "inventory.json", "stop" };
 	autoclose int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	autoclose int lock = -1;
 	if (dir < 0)

@@ -10,6 +10,7 @@
  *   key.pem, next.pem  its private key, and one that is to replace it
  *   spool/             reports that the server has not taken yet
  *   jobs/              folders of running documents; emptied at start
+ *   packages/          what aws:configurePackage installed: agent/package_store.h
  */
 
 #include "base/buf.h"

@@ -2,8 +2,8 @@
 /*
  * aws:configurePackage. The plugin of deep inspection comes with the agent's own package, through
  * the host's package manager: installing it is a link to the program that is here already, and no
- * byte of the server's is run. Any other package would have to be signed by a key that the host
- * trusts; this agent knows no such key and refuses.
+ * byte of the server's is run. Any other package has to be signed by a key that the host trusts:
+ * package_install.h.
  */
 #include "agent/step.h"
 
@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/package.h"
+#include "agent/package_install.h"
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include "ssm/builtin_documents.h"
@@ -64,15 +66,16 @@ static int uninstall(struct err *err)
 }
 
 /* The server is told; that it does not hear it changes nothing here. */
-static void report(struct step_context *context, const char *operation, bool is_done)
+static void report(
+        struct step_context *context, str name, str version, bool is_install, bool is_done)
 {
 	autobuf body = BUF(4096);
 	struct json_writer w = JSON_WRITER(&body, false);
 	struct ssm_reply reply;
 	json_write_object(&w);
-	json_write_member_str(&w, "PackageName", STR(PLUGIN_PACKAGE));
-	json_write_member_str(&w, "PackageVersion", str_from_c(SONDE_VERSION));
-	json_write_member_str(&w, "Operation", str_from_c(operation));
+	json_write_member_str(&w, "PackageName", name);
+	json_write_member_str(&w, "PackageVersion", version);
+	json_write_member_str(&w, "Operation", is_install ? STR("Install") : STR("Uninstall"));
 	json_write_key(&w, "OverallTiming");
 	json_write_u64(&w, 0);
 	json_write_key(&w, "Result");
@@ -82,8 +85,8 @@ static void report(struct step_context *context, const char *operation, bool is_
 	        context->arena, &reply, NULL);
 }
 
-/* Names in SSM_...: the only arguments that a package's scripts may be given. Ours has none, but
- * what is wrong is wrong. */
+/* Names in SSM_...: the only arguments that a package's scripts may be given. The plugin has none,
+ * but what is wrong is wrong. */
 static bool are_arguments(const struct value *arguments)
 {
 	for (size_t i = 0; i < value_count(arguments); i++) {
@@ -93,42 +96,65 @@ static bool are_arguments(const struct value *arguments)
 	return true;
 }
 
-static void run(struct step_context *context, const struct value *inputs, struct step_result *ret)
+static void run_plugin(struct step_context *context, bool is_install, struct step_result *ret)
 {
-	str name = value_get_str(inputs, STR("name"));
-	str action = value_get_str(inputs, STR("action"));
-	const struct value *arguments = value_get(inputs, STR("additionalArguments"));
-	bool is_install = str_eq(action, STR("Install"));
 	char program[PATH_MAX];
 	struct err err = { 0 };
-
-	if (!is_install && !str_eq(action, STR("Uninstall"))) {
-		step_fail(ret, "The action of aws:configurePackage is Install or Uninstall.");
-		return;
-	}
-	if (value_kind(arguments) == VALUE_OBJECT && !are_arguments(arguments)) {
-		step_fail(ret, "The names of additionalArguments begin with SSM_.");
-		return;
-	}
-	if (!str_eq(plain_name(name), STR(PLUGIN_PACKAGE))) {
-		step_fail(ret,
-		        "The package " STR_FMT " is not signed by a key that this host trusts: it "
-		        "is neither fetched nor run.",
-		        STR_ARG(str_head(name, 128)));
-		return;
-	}
-	if (is_install && find_program(program) < 0) {
-		step_fail(ret, "The plugin " PLUGIN " is not where the agent is installed.");
-		report(context, "Install", false);
-		return;
-	}
-	int r = is_install ? install(program, &err) : uninstall(&err);
+	int r = is_install && find_program(program) < 0
+	                ? err_set(&err, -ENOENT,
+	                          "The plugin " PLUGIN " is not where the agent is installed.")
+	        : is_install ? install(program, &err)
+	                     : uninstall(&err);
 	if (r < 0)
 		step_fail(ret, "%s", err.text);
 	else
 		buf_printf(&ret->out, "%s " PLUGIN_PACKAGE " %s, which came with the agent\n",
 		        is_install ? "Installed" : "Removed", SONDE_VERSION);
-	report(context, is_install ? "Install" : "Uninstall", r == 0);
+	report(context, STR(PLUGIN_PACKAGE), str_from_c(SONDE_VERSION), is_install, r == 0);
+}
+
+static void run_hosted(struct step_context *context, const struct package_request *request,
+        bool is_install, struct step_result *ret)
+{
+	str version = request->version;
+	if (!package_is_word(request->name) ||
+	        (request->version.n > 0 && !package_is_word(request->version))) {
+		step_fail(ret,
+		        "The package " STR_FMT " " STR_FMT
+		        " is not signed by a key that this host trusts: no package and no version "
+		        "has such a name.",
+		        STR_ARG(str_head(request->name, 128)),
+		        STR_ARG(str_head(request->version, 32)));
+		return;
+	}
+	if (is_install)
+		package_install(context, request, &version, ret);
+	else
+		package_uninstall(context, request, &version, ret);
+	report(context, request->name, version, is_install, ret->status == STEP_SUCCESS);
+}
+
+static void run(struct step_context *context, const struct value *inputs, struct step_result *ret)
+{
+	str action = value_get_str(inputs, STR("action"));
+	const struct value *arguments = value_get(inputs, STR("additionalArguments"));
+	const struct package_request request = {
+		.name = plain_name(value_get_str(inputs, STR("name"))),
+		.version = value_get_str(inputs, STR("version")),
+		.is_in_place = str_eq(
+		        value_get_str(inputs, STR("installationType")), STR("In-place update")),
+		.arguments = value_kind(arguments) == VALUE_OBJECT ? arguments : NULL,
+	};
+	bool is_install = str_eq(action, STR("Install"));
+
+	if (!is_install && !str_eq(action, STR("Uninstall")))
+		step_fail(ret, "The action of aws:configurePackage is Install or Uninstall.");
+	else if (!are_arguments(request.arguments))
+		step_fail(ret, "The names of additionalArguments begin with SSM_.");
+	else if (str_eq(request.name, STR(PLUGIN_PACKAGE)))
+		run_plugin(context, is_install, ret);
+	else
+		run_hosted(context, &request, is_install, ret);
 }
 
 const struct step_action step_package = { .action = "aws:configurePackage", .run = run };

@@ -131,6 +131,7 @@ static int make_environment(const struct step_context *context, struct environme
 	if (strcmp(config->root, "/") != 0)
 		set(env, "SONDE_PLUGIN_ROOT", str_from_c(config->root));
 	set(env, "SONDE_PLUGIN_LOG_DIR", str_from_c(getenv("SONDE_PLUGIN_LOG_DIR")));
+	set(env, "SONDE_PLUGIN_LOG_COMPAT", str_from_c(getenv("SONDE_PLUGIN_LOG_COMPAT")));
 	return env->r;
 }
 

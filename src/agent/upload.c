@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "net/reader.h"
 
 #define CHUNK_MAX_BYTES (UINT64_C(768) << 10)
 #define ROUNDS_MAX 400 /* pieces of one upload, those that are sent again included */
@@ -23,7 +24,7 @@ static int read_answer(const struct net_call_answer *answer, struct arena *arena
         const struct value **ret, struct err *err)
 {
 	*ret = NULL;
-	(void)value_from_json(answer->body, arena, ret, NULL);
+	(void)reader_json(answer->body, arena, ret, NULL);
 	if (answer->status == 200)
 		return *ret ? 0 : err_set(err, -EPROTO, "the upload's answer is no JSON");
 	str type = net_call_header(answer, STR("x-amzn-errortype"));

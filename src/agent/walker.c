@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fs.h"
 #include "collect/collect.h"
 #include "report/report.h"
 #include "sandbox/sandbox.h"
@@ -196,8 +197,11 @@ static void be_walker(const struct walker_options *options, struct service *serv
 	struct word word = { 0 };
 	struct err err = { 0 };
 	sigset_t none;
+	/* Neither the state folder nor the way to the network that the job has. */
+	const int keep[] = { STDERR_FILENO, packed, rows, pipe_fd };
 	if (service)
 		service_forget(service);
+	fs_close_others(keep, sizeof(keep) / sizeof(keep[0]));
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	word.r = walk(options, packed, rows, &word, &err);

@@ -433,11 +433,14 @@ static bool is_signed(str signed_headers, str name)
 	return false;
 }
 
-/* A header that changes what a request means must not be added by whoever carries it. */
+/* A header that changes what a request means must not be added by whoever carries it. The digest of
+ * the body is signed as the last line of the request whether or not its header is, and the header
+ * is compared with it: amazon-ssm-agent adds it after it has signed with a node's own key. */
 static bool must_be_signed(str name)
 {
 	return str_eq_nocase(name, STR("content-type")) ||
-	       str_eq_nocase(str_head(name, 6), STR("x-amz-"));
+	       (str_eq_nocase(str_head(name, 6), STR("x-amz-")) &&
+	               !str_eq_nocase(name, STR("x-amz-content-sha256")));
 }
 
 static enum sigv4_verdict check_headers(

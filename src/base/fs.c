@@ -7,7 +7,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "base/cleanup.h"
 
@@ -211,4 +213,34 @@ static int remove_children(int dir_fd, const char *name, unsigned depth)
 int fs_remove_tree(int dir_fd, const char *name)
 {
 	return remove_entry(dir_fd, name, 16);
+}
+
+/* The numbers from `first` to `last`, both included. */
+static void close_range_of(unsigned first, unsigned last)
+{
+	if (first > last || syscall(SYS_close_range, first, last, 0u) == 0)
+		return;
+	struct rlimit limit = { .rlim_cur = 1024 }; /* before Linux 5.9 */
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	for (unsigned fd = first; fd <= last && fd < limit.rlim_cur && fd < 1u << 20; fd++)
+		(void)close((int)fd);
+}
+
+void fs_close_others(const int *keep, size_t n)
+{
+	/* From one that is kept to the next larger one. */
+	for (unsigned first = 0;;) {
+		unsigned next = UINT_MAX;
+		for (size_t i = 0; i < n; i++) {
+			if (keep[i] >= 0 && (unsigned)keep[i] >= first && (unsigned)keep[i] < next)
+				next = (unsigned)keep[i];
+		}
+		if (next == UINT_MAX) {
+			close_range_of(first, UINT_MAX);
+			return;
+		}
+		if (next > first)
+			close_range_of(first, next - 1);
+		first = next + 1;
+	}
 }

@@ -57,3 +57,11 @@ int fs_open_dir(const char *path, bool make, struct err *err);
 /** Remove a file or a whole folder below dir_fd, following no link. Missing is success. Returns: 0;
  * -errno */
 int fs_remove_tree(int dir_fd, const char *name);
+
+/**
+ * Close every descriptor of this process but those: in a child that is to find nothing of its
+ * parent's. No allocation.
+ *
+ * In:      keep  any order; negative numbers name none
+ */
+void fs_close_others(const int *keep, size_t n);

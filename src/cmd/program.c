@@ -2,6 +2,10 @@
 /* What `sonde` says of itself. */
 #include "cmd/cmd.h"
 
+#include <stdio.h>
+
+#include "sandbox/sandbox.h"
+
 static const char *const exit_codes[] = {
 	"0  done; nothing at or above --fail-on",
 	"1  findings at or above --fail-on; 'version': a comparison that does not hold",
@@ -45,6 +49,10 @@ const struct program program = {
 
 bool program_help(str as)
 {
-	(void)as;
-	return false;
+	autobuf page = BUF((size_t)1 << 20);
+	if (!str_eq(as, STR("privileges")))
+		return false;
+	sandbox_write_page(&page);
+	(void)fwrite(page.p, 1, page.n, stdout);
+	return true;
 }

@@ -6,13 +6,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/fs.h"
 #include "collect/pace.h"
 #include "collect/parser.h"
 #include "collect/wire.h"
@@ -54,21 +53,6 @@ static int64_t now_ms(void)
 #define KEPT_FD (-1)
 #endif
 
-/* A hostile parser must find no descriptor but its socket: no terminal, no database, no folder. */
-static void close_others(int keep)
-{
-	for (int fd = 0; fd < keep; fd++) {
-		if (fd != KEPT_FD)
-			(void)close(fd);
-	}
-	if (syscall(SYS_close_range, (unsigned)keep + 1, ~0u, 0u) == 0)
-		return;
-	struct rlimit limit = { .rlim_cur = 1024 }; /* before Linux 5.9 */
-	(void)getrlimit(RLIMIT_NOFILE, &limit);
-	for (int fd = keep + 1; (rlim_t)fd < limit.rlim_cur && fd < 1 << 20; fd++)
-		(void)close(fd);
-}
-
 static int worker_start(struct pool *pool, struct worker *worker, struct err *err)
 {
 	int pair[2];
@@ -77,7 +61,10 @@ static int worker_start(struct pool *pool, struct worker *worker, struct err *er
 		        err, -errno, "cannot make a socket for a parser: %s", strerror(errno));
 	pid_t pid = fork();
 	if (pid == 0) {
-		close_others(pair[1]);
+		/* A hostile parser must find no descriptor but its socket: no terminal, no
+		 * database, no folder. */
+		const int keep[] = { pair[1], KEPT_FD };
+		fs_close_others(keep, 2);
 		parser_serve(pair[1], worker->index, &pool->limits);
 	}
 	int saved = errno;

@@ -103,7 +103,8 @@ static void read_metrics(struct content_job *job)
 		return;
 	while (content_rows_next(job, metrics_columns,
 	        sizeof(metrics_columns) / sizeof(metrics_columns[0]), &row, sizeof(row))) {
-		if (job->row != 1)
+		/* A run that failed before it had scanned knows of no limits: nothing changes. */
+		if (job->row != 1 || (row.time_limit.n == 0 && row.package_limit.n == 0))
 			continue;
 		tell_limit(job, FACT_TIME_LIMIT, row.time_limit);
 		tell_limit(job, FACT_PACKAGE_LIMIT, row.package_limit);

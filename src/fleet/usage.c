@@ -78,15 +78,15 @@ size_t usage_plan(const struct usage_days *days, int64_t account, int bucket, in
 	return n;
 }
 
-double usage_sum(const struct usage_days *days, int64_t account, int64_t from, int64_t to)
+double usage_sum(const struct usage_days *days, int64_t account, int64_t from, int64_t now_at)
 {
 	double sum = 0;
 	for (size_t i = 0; i < days->n; i++) {
 		const struct usage_day *day = &days->items[i];
 		int64_t begin = day->day * DAY_S, end = begin + DAY_S;
-		if (day->account != account || end <= from || begin >= to)
+		if (day->account != account || end <= from || begin >= now_at)
 			continue;
-		int64_t inside = (end < to ? end : to) - (begin > from ? begin : from);
+		int64_t inside = end - (begin > from ? begin : from);
 		sum += (double)day->seconds * (double)inside / (double)DAY_S;
 	}
 	return sum;

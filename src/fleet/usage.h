@@ -49,5 +49,8 @@ int64_t usage_end(const struct fleet_host *host, int64_t seen_at, int64_t now_at
 size_t usage_plan(const struct usage_days *days, int64_t account, int bucket, int64_t from,
         int64_t to, struct store_batch *batch, struct usage_day ret[USAGE_DAYS_MAX]);
 
-/** Seconds of an account between two times: days that are partly outside count in proportion. */
-double usage_sum(const struct usage_days *days, int64_t account, int64_t from, int64_t to);
+/**
+ * Seconds of an account from a time until now. Of the day of `from` a part counts, in proportion;
+ * today counts as it is, for all of it is over.
+ */
+double usage_sum(const struct usage_days *days, int64_t account, int64_t from, int64_t now_at);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "net/protocol.h"
+#include "net/reader.h"
 
 #define CONTENT_TYPE "application/x-amz-json-1.1"
 /* A clock that is so far off, in seconds, is why a signature was refused; a nearer one is not. */
@@ -43,7 +44,7 @@ static int read_exception(const struct net_call_answer *answer, struct arena *ar
 {
 	const struct value *value = NULL;
 	/* A proxy's page is no JSON; the status says enough then. */
-	if (value_from_json(answer->body, arena, &value, NULL) < 0)
+	if (reader_json(answer->body, arena, &value, NULL) < 0)
 		value = NULL;
 	str name = find_error(answer, value), message = value_get_str(value, STR("message"));
 	if (message.n == 0)
@@ -71,12 +72,12 @@ static int call_once(struct net_session *session, const struct net_call *call, s
 	if (answer.status != 200) {
 		r = read_exception(&answer, arena, &reply, err);
 	} else {
-		r = value_from_json(
-		        answer.body.n > 0 ? answer.body : STR("{}"), arena, &reply.value, &why);
+		r = answer.body.n > 0 ? reader_json(answer.body, arena, &reply.value, &why)
+		                      : value_from_json(STR("{}"), arena, &reply.value, &why);
 		if (r == 0 && value_kind(reply.value) != VALUE_OBJECT)
 			r = err_set(&why, -ERR_FORMAT, "no object");
 		if (r < 0)
-			return err_set(err, r == -ERR_LIMIT ? r : -EPROTO,
+			return err_set(err, r == -ERR_FORMAT ? -EPROTO : r,
 			        "the server's answer cannot be read: %s", why.text);
 	}
 	if (r == 0)

@@ -30,7 +30,8 @@ struct ssm_reply {
  *          now     as in struct net_call
  * Out:     ret_reply  written on success only
  * Returns: 0 when the service answered, be it with an exception: ask ret_reply->error; as
- * net_call() when it did not; -EPROTO when the answer is not of this protocol
+ * net_call() when it did not; -EPROTO when the answer is not of this protocol; as reader_json()
+ * when it could not be read
  */
 int ssm_call(struct net_session *session, const struct net_sign *sign, str target, str body,
         int64_t now, struct arena *arena, struct ssm_reply *ret_reply, struct err *err);

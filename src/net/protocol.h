@@ -23,6 +23,11 @@
 /** The argument that starts sonde-net for calls instead: net/call_frame.h. */
 #define NET_MODE_SESSION "session"
 
+/** The argument that starts it for one signature, and its two answers: net/verify.h. */
+#define NET_MODE_VERIFY "verify"
+#define NET_VERIFIED "genuine\n"
+#define NET_NOT_VERIFIED "not genuine\n"
+
 /** Longest line, and longest request, in bytes. */
 #define NET_LINE_MAX 2560
 #define NET_REQUEST_MAX 8192

@@ -2,7 +2,8 @@
 /*
  * sonde-net: the only program of the project with a network library. It gets one URL into the
  * descriptor that it was started with, and ends; or, as `sonde-net session`, it makes the calls
- * that it is asked for until nobody asks any more. It is started by `sonde`, never by people.
+ * that it is asked for until nobody asks any more; or, as `sonde-net verify`, it says whether one
+ * signature is genuine, and has no network at all. It is started by `sonde`, never by people.
  *
  * First it gives up root, if it has it, and the right to win anything back; only then does it read
  * its request. Before it speaks to anybody it enters its role (sandbox/): it opens no file but what
@@ -15,11 +16,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 
 #include "base/cleanup.h"
+#include "base/fs.h"
 #include "net/get.h"
 #include "net/session.h"
+#include "net/verify_answer.h"
 #include "sandbox/sandbox.h"
 
 /* Write a whole line to `sonde`. If nobody hears us, there is nothing left to do. */
@@ -41,17 +43,6 @@ static void say(const char *fmt, ...)
 			_exit(EXIT_FAILURE);
 		rest = str_skip(rest, done > 0 ? (size_t)done : 0);
 	}
-}
-
-/* Whatever else the program that started us had open is none of our business. */
-static void close_from(int first)
-{
-#ifdef SYS_close_range
-	if (syscall(SYS_close_range, (unsigned)first, ~0u, 0) == 0)
-		return;
-#endif
-	for (int fd = first; fd < 1024; fd++)
-		(void)close(fd);
 }
 
 /*
@@ -223,8 +214,9 @@ int main(int argc, char **argv)
 	struct err err = { 0 };
 	const char *arg = argc > 1 ? argv[1] : NULL;
 	bool is_session = argc == 2 && strcmp(arg, NET_MODE_SESSION) == 0;
+	bool is_verify = argc == 2 && strcmp(arg, NET_MODE_VERIFY) == 0;
 	int r = sandbox_drop(&err);
-	if (r == 0 && ((arg && !is_session) || isatty(STDIN_FILENO)))
+	if (r == 0 && ((arg && !is_session && !is_verify) || isatty(STDIN_FILENO)))
 		return show_help(arg);
 	if (r == 0) {
 		/* The process dies when `sonde` does; a write past RLIMIT_FSIZE, or to a server
@@ -232,8 +224,12 @@ int main(int argc, char **argv)
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		(void)signal(SIGXFSZ, SIG_IGN);
 		(void)signal(SIGPIPE, SIG_IGN);
-		close_from(is_session ? NET_FD_BODY : NET_FD_BODY + 1);
-		r = is_session ? serve_session(&err) : serve_fetch(&err);
+		/* Whatever else the program that started us had open is none of our business. */
+		const int keep[] = { 0, 1, 2, is_session || is_verify ? -1 : NET_FD_BODY };
+		fs_close_others(keep, 4);
+		r = is_verify    ? verify_answer(&err)
+		    : is_session ? serve_session(&err)
+		                 : serve_fetch(&err);
 	}
 	if (r < 0 && is_session) {
 		session_fail(&err);

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "aws/value.h"
 #include "base/fs.h"
 #include "plugin/metadata.h"
 
 #define FILE_BYTES ((size_t)1 << 20)
+#define AGENT_CONFIG "/etc/amazon/ssm/amazon-ssm-agent.json"
 
 struct finding {
 	const struct account_environment *environment;
@@ -135,6 +137,32 @@ static int from_files(struct finding *f)
 	return r;
 }
 
+/* A host whose amazon-ssm-agent reports to another server than Amazon's says so in that agent's own
+ * configuration: what the agent runs reports there too. */
+static int from_agent(struct finding *f)
+{
+	autobuf text = BUF(FILE_BYTES);
+	struct arena arena = ARENA(4 * FILE_BYTES);
+	const struct value *config = NULL;
+	const char *path = variable(f, "SONDE_PLUGIN_AGENT_CONFIG");
+	int r = 0;
+	if (f->account.endpoint.n > 0 ||
+	        fs_read(AT_FDCWD, path ? path : AGENT_CONFIG, &text, NULL) < 0)
+		return 0;
+	if (value_from_json(buf_str(&text), &arena, &config, NULL) == 0) {
+		str endpoint = value_get_str(value_get(config, STR("Ssm")), STR("Endpoint"));
+		const char *scheme = str_has_prefix(endpoint, STR("http://")) ||
+		                                     str_has_prefix(endpoint, STR("https://"))
+		                             ? ""
+		                             : "https://";
+		if (endpoint.n > 0)
+			r = arena_printf(f->arena, &f->account.endpoint, "%s" STR_FMT, scheme,
+			        STR_ARG(endpoint));
+	}
+	arena_fini(&arena);
+	return r;
+}
+
 static bool is_whole(const struct account *a)
 {
 	return a->instance.n > 0 && a->region.n > 0 && a->source != ACCOUNT_NONE;
@@ -176,6 +204,8 @@ int account_find(const struct account_environment *environment, struct arena *ar
 	int r = from_environment(&f);
 	if (r >= 0)
 		r = from_files(&f);
+	if (r >= 0)
+		r = from_agent(&f);
 	if (r < 0)
 		return err_set(err, r, "settings of AWS are larger than memory allows");
 	struct err why = { 0 };

@@ -5,8 +5,8 @@
  * Who reports: the id of this machine, and where and with which credentials its reports go, found
  * where the tools of AWS look for them.
  *
- * In this order: the environment; the shared files of credentials and configuration; the metadata
- * service of an EC2 instance.
+ * In this order: the environment; the shared files of credentials and configuration; for the
+ * endpoint, the configuration of amazon-ssm-agent; the metadata service of an EC2 instance.
  */
 
 #include "base/arena.h"
@@ -44,7 +44,8 @@ struct account {
  * Variables: AWS_SSM_INSTANCE_ID, AWS_REGION (AWS_DEFAULT_REGION, AWS_SSM_REGION_NAME),
  * AWS_ENDPOINT_URL_SSM (AWS_ENDPOINT_URL), AWS_CA_BUNDLE, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
  * AWS_SESSION_TOKEN, AWS_PROFILE, AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE, HOME,
- * AWS_EC2_METADATA_DISABLED, AWS_EC2_METADATA_SERVICE_ENDPOINT.
+ * AWS_EC2_METADATA_DISABLED, AWS_EC2_METADATA_SERVICE_ENDPOINT; SONDE_PLUGIN_AGENT_CONFIG, the file
+ * that is read instead of /etc/amazon/ssm/amazon-ssm-agent.json.
  *
  * Out:     ret  its strings live in the arena; written on success only
  * Returns: 0; -ENOENT when something is nowhere to be found, with what; -ERR_LIMIT

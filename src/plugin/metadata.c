@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "aws/value.h"
+#include "net/reader.h"
 
 #define ENDPOINT "http://169.254.169.254"
 
@@ -95,7 +96,7 @@ static int get_credentials(struct asking *a, struct err *err)
 	            STR_ARG(role)) < 0)
 		return err_set(err, -ERR_LIMIT, "out of memory");
 	r = get(a, target, &text, err);
-	if (r < 0 || text.n == 0 || value_from_json(text, a->arena, &value, NULL) < 0)
+	if (r < 0 || text.n == 0 || reader_json(text, a->arena, &value, NULL) < 0)
 		return r;
 	struct account *account = a->account;
 	str key = value_get_str(value, STR("AccessKeyId"));

@@ -108,36 +108,47 @@ static void write_histogram(struct json_writer *w, const char *key, const struct
 	json_write_member_str(w, key, buf_str(&text));
 }
 
-void report_write_metrics(const struct report_run *run, struct arena *arena, struct buf *out)
+/* What the scan was like. A run that never came to it is silent about it: the server keeps what the
+ * last one said. */
+static void write_scan(const struct report_run *run, struct arena *arena, struct json_writer *w)
 {
 	const struct inventory *inv = run->inventory;
-	struct json_writer w = JSON_WRITER(out, false);
-	autobuf began = BUF(64);
 	autobuf ledger = BUF(REPORT_VALUE_BYTES);
 	uint64_t directories = 0, files = 0;
 	for (size_t i = 0; i < inv->n_roots; i++) {
 		directories += inv->roots[i].n_directories;
 		files += inv->roots[i].n_files;
 	}
-	timestamp_add_iso(&began, run->began_at * 1000);
 	summarise(&inv->ledger, arena, &ledger);
+	write_number(w, "ElapsedMs", inv->elapsed_ms);
+	write_number(w, "Directories", directories);
+	write_number(w, "Files", files);
+	write_number(w, "Packages", run->packages->n);
+	write_number(w, "OwnedPackages", run->packages->n_owned);
+	write_bool(w, "TimeLimitReached", inv->end == COLLECT_TIME);
+	write_bool(w, "PackageLimitReached", run->packages->n > REPORT_PACKAGES_MAX);
+	write_bool(w, "MemoryLimitReached", inv->end == COLLECT_MEMORY);
+	write_number(w, "CpuSamples", inv->meter.cpu.n);
+	write_histogram(w, "CpuHistogram", &inv->meter.cpu);
+	write_number(w, "MemorySamples", inv->meter.memory.n);
+	write_histogram(w, "MemoryHistogram", &inv->meter.memory);
+	write_number(w, "MemoryMaxBytes", inv->meter.max_memory_bytes);
+	json_write_member_str(w, "Ledger", ledger.n > 0 ? buf_str(&ledger) : STR(""));
+}
+
+void report_write_metrics(const struct report_run *run, struct arena *arena, struct buf *out)
+{
+	struct json_writer w = JSON_WRITER(out, false);
+	autobuf began = BUF(64);
+	timestamp_add_iso(&began, run->began_at * 1000);
 	json_write_array(&w);
 	json_write_object(&w);
 	json_write_member_str(&w, "RunAt", buf_str(&began));
-	write_number(&w, "ElapsedMs", inv->elapsed_ms);
-	write_number(&w, "Directories", directories);
-	write_number(&w, "Files", files);
-	write_number(&w, "Packages", run->packages->n);
-	write_number(&w, "OwnedPackages", run->packages->n_owned);
 	write_number(&w, "TimeLimitSeconds", run->options->timeout_s);
 	write_number(&w, "CpuLimitPercent", run->options->cpu_limit_pct);
-	write_bool(&w, "TimeLimitReached", inv->end == COLLECT_TIME);
-	write_bool(&w, "PackageLimitReached", run->packages->n > REPORT_PACKAGES_MAX);
-	write_bool(&w, "MemoryLimitReached", inv->end == COLLECT_MEMORY);
-	write_histogram(&w, "CpuHistogram", &inv->meter.cpu);
-	write_histogram(&w, "MemoryHistogram", &inv->meter.memory);
-	write_number(&w, "MemoryMaxBytes", inv->meter.max_memory_bytes);
-	json_write_member_str(&w, "Ledger", ledger.n > 0 ? buf_str(&ledger) : STR(""));
+	if (run->packages)
+		write_scan(run, arena, &w);
+	json_write_member_str(&w, "Error", str_head(run->error, REPORT_VALUE_BYTES));
 	json_write_member_str(&w, "LogTail", run->log_tail.n > 0 ? run->log_tail : STR(""));
 	json_write_object_end(&w);
 	json_write_array_end(&w);

@@ -57,8 +57,9 @@ size_t report_write_packages(const struct report_packages *packages, struct buf 
 struct report_run {
 	int64_t began_at; /* seconds since 1970 */
 	const struct inventory *inventory;
-	const struct report_packages *packages;
+	const struct report_packages *packages; /* NULL: it failed before it had scanned */
 	const struct plugin_options *options;
+	str error; /* the first failure so far; empty: none */
 	str log_tail;
 };
 

@@ -297,7 +297,7 @@ static int report_packages(struct run *run, struct err *err)
 	return r;
 }
 
-static int report_metrics(struct run *run, struct err *err)
+static int report_metrics(struct run *run, str error, bool has_scanned, struct err *err)
 {
 	autobuf content = BUF(REPORT_CONTENT_BYTES);
 	if (!run->options->report_metrics)
@@ -307,8 +307,9 @@ static int report_metrics(struct run *run, struct err *err)
 		return r;
 	struct report_run metrics = { .began_at = run->began_at,
 		.inventory = &run->inventory,
-		.packages = &run->packages,
+		.packages = has_scanned ? &run->packages : NULL,
 		.options = run->options,
+		.error = error,
 		.log_tail = plugin_log_tail(&run->log) };
 	report_write_metrics(&metrics, &run->arena, &content);
 	if (buf_failed(&content))
@@ -355,8 +356,17 @@ static int report(struct run *run, struct err *err)
 	int r = save(run, err);
 	int posted = report_packages(run, r < 0 ? &later : err);
 	r = r < 0 ? r : posted;
-	int told = report_metrics(run, r < 0 ? &later : err);
+	str error = r < 0 ? str_from_c(err->text) : STR("");
+	int told = report_metrics(run, error, true, r < 0 ? &later : err);
 	return r < 0 ? r : told;
+}
+
+/* Why there was no scan; nothing is to be told where no server was found. */
+static void report_failure(struct run *run, const struct err *why)
+{
+	struct err later = { 0 };
+	if (run->session || !run->options->read_parameter)
+		(void)report_metrics(run, str_from_c(why->text), false, &later);
 }
 
 static int run_all(struct run *run, struct err *err)
@@ -372,6 +382,8 @@ static int run_all(struct run *run, struct err *err)
 	if (r >= 0) {
 		r = report(run, err);
 		log_stats(run);
+	} else {
+		report_failure(run, err);
 	}
 	if (r < 0)
 		plugin_log_write(&run->log, EVENT_FAILED, "packages scan failed: %s", err->text);

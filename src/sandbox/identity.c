@@ -15,25 +15,19 @@
 /* Capabilities that the kernel may ever have: one bit each in two words. */
 #define CAPABILITIES_MAX 64
 
-/* Drop what is held, and what a program started later could hold. */
-static int drop_capabilities(struct err *err)
+/* The bounding set first, while there is a right to. A kernel says EINVAL to numbers it does not
+ * have. */
+static void limit_bounding_set(uint64_t keeps)
 {
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3,
-		.pid = 0 };
-	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0, 0, 0 } };
-	(void)prctl(
-	        PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* Linux 4.3; older has none */
-	if (syscall(SYS_capset, &header, none) < 0)
-		return err_set(err, -errno, "cannot give up the capabilities: %m");
-	return 0;
+	for (unsigned cap = 0; cap < CAPABILITIES_MAX; cap++) {
+		if (!(keeps >> cap & 1))
+			(void)prctl(PR_CAPBSET_DROP, (unsigned long)cap, 0, 0, 0);
+	}
 }
 
 static int become_nobody(struct err *err)
 {
-	/* The bounding set first, while there is a right to. A kernel says EINVAL to numbers it
-	 * does not have. */
-	for (unsigned long cap = 0; cap < CAPABILITIES_MAX; cap++)
-		(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	limit_bounding_set(0);
 	int groups = setgroups(0, NULL) < 0 ? -errno : 0;
 	if (setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0) {
 		/* A user namespace without a nobody: its root has no rights outside, and loses
@@ -49,38 +43,57 @@ static int become_nobody(struct err *err)
 	return 0;
 }
 
-/* One capability in the sets of this process, and of nothing that it starts. */
-static int set_reading(struct err *err)
+/* These capabilities in the sets of this process. Ambient ones came with Linux 4.3. */
+static int set_capabilities(uint64_t keeps, struct err *err)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3,
 		.pid = 0 };
-	const uint32_t reading = UINT32_C(1) << CAP_DAC_READ_SEARCH;
+	const uint32_t low = (uint32_t)keeps, high = (uint32_t)(keeps >> 32);
 	const struct __user_cap_data_struct only[_LINUX_CAPABILITY_U32S_3] = {
-		{ .effective = reading, .permitted = reading }, { 0, 0, 0 }
+		{ .effective = low, .permitted = low }, { .effective = high, .permitted = high }
 	};
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	if (syscall(SYS_capset, &header, only) == 0)
 		return 0;
-	/* A container's root may not have had it: then it reads what nobody may read. */
-	return errno == EPERM ? drop_capabilities(err)
-	                      : err_set(err, -errno, "cannot keep the right to read: %m");
+	return err_set(err, -errno, "cannot give up the capabilities: %m");
 }
 
-int identity_keep_reading(struct err *err)
+/* Those of the set that this process has: a container's root may lack some. */
+static uint64_t held(uint64_t keeps)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3,
+		.pid = 0 };
+	struct __user_cap_data_struct now[_LINUX_CAPABILITY_U32S_3] = { { 0, 0, 0 } };
+	if (syscall(SYS_capget, &header, now) < 0)
+		return 0;
+	return keeps & ((uint64_t)now[1].permitted << 32 | now[0].permitted);
+}
+
+int identity_keep(uint64_t keeps, struct err *err)
 {
 	if (geteuid() != 0)
-		return drop_capabilities(err);
+		return set_capabilities(0, err);
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
-		return err_set(err, -errno, "cannot keep the right to read: %m");
+		return err_set(err, -errno, "cannot keep capabilities: %m");
+	keeps = held(keeps);
 	int r = become_nobody(err);
 	if (r == 0)
-		r = set_reading(err);
+		r = set_capabilities(keeps, err);
 	(void)prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
 	return r;
+}
+
+int identity_narrow(uint64_t keeps, struct err *err)
+{
+	if (geteuid() != 0)
+		return set_capabilities(0, err);
+	keeps = held(keeps);
+	limit_bounding_set(keeps);
+	return set_capabilities(keeps, err);
 }
 
 int identity_drop(struct err *err)
 {
 	int r = geteuid() == 0 ? become_nobody(err) : 0;
-	return r < 0 ? r : drop_capabilities(err);
+	return r < 0 ? r : set_capabilities(0, err);
 }

@@ -33,12 +33,21 @@ int seccomp_enter(const struct role_row *row, struct err *err);
  */
 int landlock_enter(const struct role_row *row, const struct sandbox_grant *grant, struct err *err);
 
+/** Become nobody if root; drop all groups and capabilities. Returns: 0; -errno */
+int identity_drop(struct err *err);
+
 /**
- * The same, but keep the right to read every file and folder, if it was root.
+ * The same, but keep some capabilities, if it was root and had them. A program that is started
+ * later has none.
+ *
+ * In:      keeps  a bit for each: 1 << CAP_DAC_READ_SEARCH
+ * Returns: 0; -errno
+ */
+int identity_keep(uint64_t keeps, struct err *err);
+
+/**
+ * Stay who it is, with these capabilities at most, for itself and everything that it starts.
  *
  * Returns: 0; -errno
  */
-int identity_keep_reading(struct err *err);
-
-/** Become nobody if root; drop all groups and capabilities. Returns: 0; -errno */
-int identity_drop(struct err *err);
+int identity_narrow(uint64_t keeps, struct err *err);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one list of what each process may do. docs/privileges.md has it as tables, printed by
+ * page.c.
+ */
 #include "sandbox/sandbox.h"
 
 #include <assert.h>
-#include <errno.h>
+#include <linux/capability.h>
 #include <seccomp.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "sandbox/parts.h"
 
@@ -157,61 +158,172 @@ static const char *const net_readable[] = {
 	"/gnu/store", "/dev/urandom", "/dev/null", NULL
 };
 
+#if SANDBOX_IS_SANITIZED
+static const char *const verifier_readable[] = { "/proc", NULL }; /* for the same */
+#endif
+
+/*
+ * What no process of ours has any business with. In the rows of those that start others, which
+ * lists of allowed calls could not name: what they start inherits it.
+ */
+#define REFUSES_KERNEL                                                                             \
+	CALL(listen, CALL_REFUSED, "takes no connections"),                                        \
+	        CALL(ptrace, CALL_REFUSED, "looks into no process"),                               \
+	        CALL(process_vm_readv, CALL_REFUSED, "looks into no process"),                     \
+	        CALL(process_vm_writev, CALL_REFUSED, "changes no process"),                       \
+	        CALL(kcmp, CALL_REFUSED, "looks into no process"),                                 \
+	        CALL(perf_event_open, CALL_REFUSED, "looks into no process"),                      \
+	        CALL(mount, CALL_REFUSED, "changes no mounts"),                                    \
+	        CALL(umount2, CALL_REFUSED, "changes no mounts"),                                  \
+	        CALL(pivot_root, CALL_REFUSED, "changes no mounts"),                               \
+	        CALL(open_tree, CALL_REFUSED, "changes no mounts"),                                \
+	        CALL(move_mount, CALL_REFUSED, "changes no mounts"),                               \
+	        CALL(fsopen, CALL_REFUSED, "changes no mounts"),                                   \
+	        CALL(fsmount, CALL_REFUSED, "changes no mounts"),                                  \
+	        CALL(fsconfig, CALL_REFUSED, "changes no mounts"),                                 \
+	        CALL(fspick, CALL_REFUSED, "changes no mounts"),                                   \
+	        CALL(mount_setattr, CALL_REFUSED, "changes no mounts"),                            \
+	        CALL(chroot, CALL_REFUSED, "stays below its root"),                                \
+	        CALL(setns, CALL_REFUSED, "enters no namespace"),                                  \
+	        CALL(unshare, CALL_REFUSED, "makes no namespace"),                                 \
+	        CALL(bpf, CALL_REFUSED, "loads no program into the kernel"),                       \
+	        CALL(init_module, CALL_REFUSED, "loads nothing into the kernel"),                  \
+	        CALL(finit_module, CALL_REFUSED, "loads nothing into the kernel"),                 \
+	        CALL(delete_module, CALL_REFUSED, "unloads nothing from the kernel"),              \
+	        CALL(kexec_load, CALL_REFUSED, "loads nothing into the kernel"),                   \
+	        CALL(kexec_file_load, CALL_REFUSED, "loads nothing into the kernel"),              \
+	        CALL(iopl, CALL_REFUSED, "reaches no device by its ports"),                        \
+	        CALL(ioperm, CALL_REFUSED, "reaches no device by its ports"),                      \
+	        CALL(keyctl, CALL_REFUSED, "no keys"), CALL(add_key, CALL_REFUSED, "no keys"),     \
+	        CALL(request_key, CALL_REFUSED, "no keys"),                                        \
+	        CALL(open_by_handle_at, CALL_REFUSED, "opens files by name alone"),                \
+	        CALL(userfaultfd, CALL_REFUSED, "handles no faults"),                              \
+	        CALL(io_uring_setup, CALL_REFUSED, "no calls past this filter"),                   \
+	        CALL(clock_settime, CALL_REFUSED, "sets no clock"),                                \
+	        CALL(settimeofday, CALL_REFUSED, "sets no clock"),                                 \
+	        CALL(adjtimex, CALL_REFUSED, "sets no clock"),                                     \
+	        CALL(clock_adjtime, CALL_REFUSED, "sets no clock"),                                \
+	        CALL(sethostname, CALL_REFUSED, "names no host"),                                  \
+	        CALL(setdomainname, CALL_REFUSED, "names no host"),                                \
+	        CALL(swapon, CALL_REFUSED, "changes no swap space"),                               \
+	        CALL(swapoff, CALL_REFUSED, "changes no swap space"),                              \
+	        CALL(quotactl, CALL_REFUSED, "changes no quotas"),                                 \
+	        CALL(acct, CALL_REFUSED, "no accounts of processes"),                              \
+	        CALL(syslog, CALL_REFUSED, "neither reads nor clears the kernel's log"),           \
+	        CALL(reboot, CALL_REFUSED, "leaves the machine on")
+
+/* Descriptors that are open for writing can still be written to. */
+#define REFUSES_CHANGES                                                                            \
+	CALL(unlink, CALL_REFUSED, "changes no files"),                                            \
+	        CALL(unlinkat, CALL_REFUSED, "changes no files"),                                  \
+	        CALL(rename, CALL_REFUSED, "changes no files"),                                    \
+	        CALL(renameat, CALL_REFUSED, "changes no files"),                                  \
+	        CALL(renameat2, CALL_REFUSED, "changes no files"),                                 \
+	        CALL(link, CALL_REFUSED, "changes no files"),                                      \
+	        CALL(linkat, CALL_REFUSED, "changes no files"),                                    \
+	        CALL(symlink, CALL_REFUSED, "changes no files"),                                   \
+	        CALL(symlinkat, CALL_REFUSED, "changes no files"),                                 \
+	        CALL(mkdir, CALL_REFUSED, "changes no files"),                                     \
+	        CALL(mkdirat, CALL_REFUSED, "changes no files"),                                   \
+	        CALL(mknod, CALL_REFUSED, "changes no files"),                                     \
+	        CALL(mknodat, CALL_REFUSED, "changes no files"),                                   \
+	        CALL(chmod, CALL_REFUSED, "changes no files"),                                     \
+	        CALL(fchmod, CALL_REFUSED, "changes no files"),                                    \
+	        CALL(fchmodat, CALL_REFUSED, "changes no files"),                                  \
+	        CALL(chown, CALL_REFUSED, "changes no files"),                                     \
+	        CALL(fchown, CALL_REFUSED, "changes no files"),                                    \
+	        CALL(fchownat, CALL_REFUSED, "changes no files"),                                  \
+	        CALL(lchown, CALL_REFUSED, "changes no files"),                                    \
+	        CALL(truncate, CALL_REFUSED, "changes no files"),                                  \
+	        CALL(setxattr, CALL_REFUSED, "changes no files"),                                  \
+	        CALL(utimensat, CALL_REFUSED, "changes no files")
+
 /* What a walker may not do, whatever a hostile tree or parser makes of it. */
 static const struct role_call walker_calls[] = {
 	CALL(socket, CALL_REFUSED, "no network"),
 	CALL(connect, CALL_REFUSED, "no network"),
 	CALL(bind, CALL_REFUSED, "no network"),
-	CALL(listen, CALL_REFUSED, "no network"),
 	CALL(execve, CALL_REFUSED, "starts no program"),
 	CALL(execveat, CALL_REFUSED, "starts no program"),
-	CALL(ptrace, CALL_REFUSED, "looks into no process"),
-	CALL(process_vm_readv, CALL_REFUSED, "looks into no process"),
-	CALL(process_vm_writev, CALL_REFUSED, "changes no process"),
-	CALL(mount, CALL_REFUSED, "changes no mounts"),
-	CALL(umount2, CALL_REFUSED, "changes no mounts"),
-	CALL(pivot_root, CALL_REFUSED, "changes no mounts"),
-	CALL(chroot, CALL_REFUSED, "stays below its root"),
-	CALL(setns, CALL_REFUSED, "enters no namespace"),
-	CALL(unshare, CALL_REFUSED, "makes no namespace"),
-	CALL(bpf, CALL_REFUSED, "loads no program into the kernel"),
-	CALL(init_module, CALL_REFUSED, "loads nothing into the kernel"),
-	CALL(finit_module, CALL_REFUSED, "loads nothing into the kernel"),
-	CALL(kexec_load, CALL_REFUSED, "loads nothing into the kernel"),
-	CALL(keyctl, CALL_REFUSED, "no keys"),
-	CALL(add_key, CALL_REFUSED, "no keys"),
-	CALL(request_key, CALL_REFUSED, "no keys"),
-	CALL(open_by_handle_at, CALL_REFUSED, "opens files by name alone"),
-	CALL(perf_event_open, CALL_REFUSED, "looks into no process"),
-	CALL(userfaultfd, CALL_REFUSED, "handles no faults"),
-	CALL(io_uring_setup, CALL_REFUSED, "no calls past this filter"),
-	CALL(unlink, CALL_REFUSED, "changes no files"),
-	CALL(unlinkat, CALL_REFUSED, "changes no files"),
-	CALL(rename, CALL_REFUSED, "changes no files"),
-	CALL(renameat, CALL_REFUSED, "changes no files"),
-	CALL(renameat2, CALL_REFUSED, "changes no files"),
-	CALL(link, CALL_REFUSED, "changes no files"),
-	CALL(linkat, CALL_REFUSED, "changes no files"),
-	CALL(symlink, CALL_REFUSED, "changes no files"),
-	CALL(symlinkat, CALL_REFUSED, "changes no files"),
-	CALL(mkdir, CALL_REFUSED, "changes no files"),
-	CALL(mkdirat, CALL_REFUSED, "changes no files"),
-	CALL(mknod, CALL_REFUSED, "changes no files"),
-	CALL(mknodat, CALL_REFUSED, "changes no files"),
-	CALL(chmod, CALL_REFUSED, "changes no files"),
-	CALL(fchmod, CALL_REFUSED, "changes no files"),
-	CALL(fchmodat, CALL_REFUSED, "changes no files"),
-	CALL(chown, CALL_REFUSED, "changes no files"),
-	CALL(fchown, CALL_REFUSED, "changes no files"),
-	CALL(fchownat, CALL_REFUSED, "changes no files"),
-	CALL(lchown, CALL_REFUSED, "changes no files"),
-	CALL(truncate, CALL_REFUSED, "changes no files"),
-	CALL(setxattr, CALL_REFUSED, "changes no files"),
-	CALL(utimensat, CALL_REFUSED, "changes no files"),
-	CALL(reboot, CALL_REFUSED, "leaves the machine on"),
+	REFUSES_KERNEL,
+	REFUSES_CHANGES,
 };
 
+/* More than its own processes are held to this: the scripts of the documents that came with it, and
+ * the plugin. */
+static const struct role_call supervisor_calls[] = { REFUSES_KERNEL };
+
+/* And its sonde-net, whose own filter is stricter still. */
+static const struct role_call poller_calls[] = { REFUSES_KERNEL, REFUSES_CHANGES };
+
+/*
+ * A process that has what it is to look at in its memory, or reads it from its only descriptor, and
+ * says what it found on that.
+ */
+static const struct role_call quiet_calls[] = {
+	CALL(read, CALL_ANY, "what it is asked"),
+	CALL(write, CALL_ANY, "its answer"),
+	CALL(brk, CALL_ANY, "memory"),
+	CALL(mmap, CALL_NO_EXEC, "memory"),
+	CALL(munmap, CALL_ANY, "memory"),
+	CALL(mremap, CALL_ANY, "memory"),
+	CALL(mprotect, CALL_NO_EXEC, "memory"),
+	CALL(madvise, CALL_ANY, "memory"),
+	CALL(sysinfo, CALL_ANY, "the C library's qsort asks how much memory there is"),
+	CALL(futex, CALL_ANY, "the C library's locks"),
+	CALL(getrandom, CALL_ANY, "seeds of hash tables"),
+	CALL(getpid, CALL_ANY, "OpenSSL looks whether it was forked; abort"),
+	CALL(gettid, CALL_ANY, "abort"),
+	CALL(tgkill, CALL_OWN_SIGNAL, "abort"),
+	CALL(rt_sigaction, CALL_ANY, "abort"),
+	CALL(rt_sigprocmask, CALL_ANY, "abort"),
+	CALL(rt_sigreturn, CALL_ANY, "return from a signal"),
+	CALL(sigaltstack, CALL_ANY, "return from a signal"),
+	CALL(restart_syscall, CALL_ANY, "go on after a stop"),
+	CALL(exit, CALL_ANY, "end"),
+	CALL(exit_group, CALL_ANY, "end"),
+};
+
+#define CAN(capability) (UINT64_C(1) << (capability))
+
 static const struct role_row roles[] = {
+	{
+	        .role = ROLE_SUPERVISOR,
+	        .name = "supervisor",
+	        .does = "starts, stops and hears the other processes of the agent; its jobs run "
+	                "the documents that it trusts, their scripts too",
+	        .user = "who started it: root, with the capabilities below and no others, for "
+	                "itself and whatever it starts",
+	        .files = "writes its state folder, and below /opt/aws/inspector for the plugin; "
+	                 "what "
+	                 "else that user may do, the system's service manager has to forbid",
+	        .network = "none itself; a socket to each sonde-net that it starts",
+	        .stays = true,
+	        .starts_programs = true,
+	        .has_threads = true,
+	        .has_network = true,
+	        .keeps = CAN(CAP_CHOWN) | CAN(CAP_DAC_OVERRIDE) | CAN(CAP_DAC_READ_SEARCH) |
+	                 CAN(CAP_FOWNER) | CAN(CAP_KILL) | CAN(CAP_SETGID) | CAN(CAP_SETUID) |
+	                 CAN(CAP_SETPCAP),
+	        .other = OTHER_PASSES,
+	        .calls = supervisor_calls,
+	        .n_calls = sizeof(supervisor_calls) / sizeof(supervisor_calls[0]),
+	},
+	{
+	        .role = ROLE_POLLER,
+	        .name = "poller",
+	        .does = "waits for messages of the server, and hands them on; of the agent",
+	        .user = "nobody when started by root, without groups and capabilities; else the "
+	                "user's own",
+	        .files = "what everybody may read; changes none",
+	        .network = "none itself; a socket to the sonde-net that it starts",
+	        .starts_programs = true,
+	        .has_threads = true,
+	        .has_network = true,
+	        .other = OTHER_PASSES,
+	        .calls = poller_calls,
+	        .n_calls = sizeof(poller_calls) / sizeof(poller_calls[0]),
+	},
 	{
 	        .role = ROLE_PARSER,
 	        .name = "parser",
@@ -238,7 +350,7 @@ static const struct role_row roles[] = {
 	        .memory_bytes = UINT64_C(8) << 30,
 	        .n_descriptors = 4096,
 	        .has_threads = true,
-	        .may_read_all = true,
+	        .keeps = CAN(CAP_DAC_READ_SEARCH),
 	        .other = OTHER_PASSES,
 	        .calls = walker_calls,
 	        .n_calls = sizeof(walker_calls) / sizeof(walker_calls[0]),
@@ -261,12 +373,43 @@ static const struct role_row roles[] = {
 	        .calls = net_calls,
 	        .n_calls = sizeof(net_calls) / sizeof(net_calls[0]),
 	},
+	{
+	        .role = ROLE_READER,
+	        .name = "reader",
+	        .does = "reads one text that a server sent, and ends",
+	        .user = "nobody when started by root, without groups and capabilities; else the "
+	                "user's own",
+	        .files = "none; one pipe for its answer",
+	        .network = "none",
+	        .memory_bytes = UINT64_C(4) << 30,
+	        .n_descriptors = 64,
+	        .calls = quiet_calls,
+	        .n_calls = sizeof(quiet_calls) / sizeof(quiet_calls[0]),
+	},
+	{
+	        .role = ROLE_VERIFIER,
+	        .name = "verifier",
+	        .does = "says whether a package's manifest was signed by a key, and ends: "
+	                "sonde-net, started for that alone",
+	        .user = "nobody when started by root, without groups and capabilities; else the "
+	                "user's own",
+	        .files = "none",
+	        .network = "none; one socket to the process that started it",
+	        .memory_bytes = UINT64_C(1) << 30,
+	        .n_descriptors = 64,
+#if SANDBOX_IS_SANITIZED
+	        .readable = verifier_readable,
+#endif
+	        .calls = quiet_calls,
+	        .n_calls = sizeof(quiet_calls) / sizeof(quiet_calls[0]),
+	},
 };
 
 const struct role_row *sandbox_role(enum role role)
 {
 	size_t i = (size_t)role;
-	assert(i < sizeof(roles) / sizeof(roles[0]) && roles[i].role == role);
+	_Static_assert(sizeof(roles) / sizeof(roles[0]) == ROLE_COUNT, "a row for each role");
+	assert(i < ROLE_COUNT && roles[i].role == role);
 	return &roles[i];
 }
 
@@ -288,73 +431,4 @@ const char *sandbox_limit_text(enum call_limit limit)
 	case CALL_REFUSED: return "refused";
 	}
 	return "";
-}
-
-bool sandbox_has_filter(void)
-{
-	return !SANDBOX_IS_SANITIZED;
-}
-
-/* Lower a limit, for good; never above what it is already. */
-static int limit_to(int what, const char *name, rlim_t most, struct err *err)
-{
-	struct rlimit limit;
-	if (getrlimit((__rlimit_resource_t)what, &limit) < 0)
-		return err_set(err, -errno, "cannot read the limit of %s: %m", name);
-	if (limit.rlim_max > most)
-		limit.rlim_max = most;
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit((__rlimit_resource_t)what, &limit) < 0)
-		return err_set(err, -errno, "cannot limit %s: %m", name);
-	return 0;
-}
-
-static int limit_all(const struct role_row *row, const struct sandbox_grant *grant, struct err *err)
-{
-	rlim_t file_bytes = grant ? (rlim_t)grant->file_bytes : 0;
-	/* A message to a standard error that is a file is lost, but does not kill. */
-	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
-		return err_set(err, -errno, "cannot ignore a signal: %m");
-	int r = limit_to(RLIMIT_CORE, "core dumps", 0, err);
-	if (r >= 0)
-		r = limit_to(RLIMIT_FSIZE, "files", file_bytes, err);
-	if (r >= 0)
-		r = limit_to(RLIMIT_NOFILE, "descriptors", row->n_descriptors, err);
-	if (r >= 0 && !SANDBOX_IS_SANITIZED && !row->has_threads)
-		r = limit_to(RLIMIT_NPROC, "processes", 0, err);
-	if (r >= 0 && !SANDBOX_IS_SANITIZED)
-		r = limit_to(RLIMIT_AS, "memory", (rlim_t)row->memory_bytes, err);
-	return r;
-}
-
-int sandbox_drop(struct err *err)
-{
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return err_set(err, -errno, "cannot give up new privileges: %m");
-	return identity_drop(err);
-}
-
-int sandbox_enter_with(enum role role, const struct sandbox_grant *grant, struct err *err)
-{
-	const struct role_row *row = sandbox_role(role);
-	int r = row->may_read_all ? identity_keep_reading(err) : identity_drop(err);
-	if (r < 0)
-		return r;
-	/* After the change of user, which would undo the first two. A sanitizer's leak check traces
-	 * itself. */
-	if (prctl(PR_SET_DUMPABLE, SANDBOX_IS_SANITIZED, 0, 0, 0) < 0 ||
-	        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
-	        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return err_set(err, -errno, "cannot give up new privileges: %m");
-	r = limit_all(row, grant, err);
-	if (r >= 0)
-		r = landlock_enter(row, grant, err);
-	if (r >= 0 && !SANDBOX_IS_SANITIZED)
-		r = seccomp_enter(row, err);
-	return r;
-}
-
-int sandbox_enter(enum role role, struct err *err)
-{
-	return sandbox_enter_with(role, NULL, err);
 }

@@ -10,13 +10,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 /** The processes. */
 enum role {
-	ROLE_PARSER, /* reads descriptors it is given and talks on one socket; opens nothing */
-	ROLE_WALKER, /* walks and opens files for parsers; reads whatever its root may read */
+	ROLE_SUPERVISOR, /* the agent: starts the others; hears of servers only what they checked */
+	ROLE_POLLER,     /* the agent's: waits for messages through a sonde-net of its own */
+	ROLE_PARSER,     /* reads descriptors it is given and talks on one socket; opens nothing */
+	ROLE_WALKER,     /* walks and opens files for parsers; reads whatever its root may read */
 	ROLE_NET,    /* sonde-net: speaks to servers; reads certificates and the resolver's files */
+	ROLE_READER, /* reads one text of a server that it has in its memory; opens nothing */
+	ROLE_VERIFIER, /* sonde-net, asked whether a signature is genuine; opens nothing */
+	ROLE_COUNT,
 };
 
 /** How a call's arguments are restricted. */
@@ -57,11 +63,13 @@ struct role_row {
 	enum role role;
 	const char *name, *does;
 	const char *user, *files, *network; /* for people */
-	uint64_t memory_bytes;              /* address space */
-	unsigned n_descriptors;
-	bool has_threads;  /* else it can make neither processes nor threads */
-	bool may_read_all; /* keeps CAP_DAC_READ_SEARCH, if it was root; nothing else */
-	bool has_network;  /* it may connect, but not listen; else there is none at all */
+	uint64_t memory_bytes;              /* address space; 0: no limit */
+	unsigned n_descriptors;             /* 0: no limit */
+	bool stays;                         /* who it is, with `keeps` at most */
+	bool starts_programs; /* which its filter holds as well; no Landlock and no other limits */
+	bool has_threads;     /* else it can make neither processes nor threads */
+	uint64_t keeps;       /* capabilities, if it was root: 1 << CAP_DAC_READ_SEARCH */
+	bool has_network;     /* it may connect, but not listen; else there is none at all */
 	enum call_other other;
 	const char *const *readable; /* files and folders below which it may read; NULL-terminated
 	                                or NULL. Only Landlock can hold it to them */
@@ -77,6 +85,12 @@ struct sandbox_grant {
 
 /** The row of a role. Static. */
 const struct role_row *sandbox_role(enum role role);
+
+/** The name of a capability in `keeps`: "CAP_KILL"; NULL for one that no role keeps. Static. */
+const char *sandbox_capability_name(unsigned capability);
+
+/** Add the tables of docs/privileges.md, which are these rows, as Markdown. */
+void sandbox_write_page(struct buf *out);
 
 /** What a restriction means, for people; empty for CALL_ANY. Static. */
 const char *sandbox_limit_text(enum call_limit limit);
@@ -99,7 +113,9 @@ int sandbox_drop(struct err *err);
  * namespace knows no nobody, it stays the namespace's root without a capability. Then, as any user:
  * no new privileges, no core dump, no tracing, no children, no file growth, no file but the row's
  * where the kernel has Landlock, death with the thread that made the process, and a seccomp filter
- * that refuses any call that is not in the role's row. A build with a sanitizer leaves out the
+ * that refuses any call that is not in the role's row. A supervisor stays who it is, with fewer
+ * capabilities and its filter, and everything that it starts inherits both. A build with a
+ * sanitizer leaves out the
  * filter and the limits on memory, tracing and children, because the sanitizer's own reporting
  * needs them.
  *

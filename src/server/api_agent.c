@@ -206,6 +206,7 @@ static int list_own(struct request *request, const struct host_ref *host, struct
 	struct listed *list = r < 0 ? NULL : arena_alloc(request->arena, n + 1, sizeof *list);
 	if (!list)
 		return r < 0 ? r : -ERR_LIMIT;
+	association_order(all, n);
 	fleet_lock(request->server->fleet);
 	const struct fleet_host *at = fleet_host_at(request->server->fleet, host->number);
 	for (size_t i = 0; at && i < n; i++) {

@@ -206,6 +206,7 @@ static int give_rounds(struct outbox *outbox)
 	size_t n = 0;
 
 	int r = association_list(request->server, outbox->host.account, request->arena, &all, &n);
+	association_order(all, n);
 	if (r == 0)
 		r = association_state_get(request->server, outbox->host.account,
 		        str_from_c(outbox->host.id), request->arena, &state);

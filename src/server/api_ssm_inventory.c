@@ -40,8 +40,10 @@ static int refuse_type(struct put *put, str type)
 	        STR_ARG(str_head(type, 100)));
 }
 
-/* Is it a type that may be reported here, in a version that is read? */
-static int check_type(struct put *put, str type, str version)
+/* Is it a type that may be reported here, and what comes in a version that is read?
+ * amazon-ssm-agent gives every hash that it sends alone the version of the last item of its report,
+ * so that only content has a version of its own. */
+static int check_type(struct put *put, str type, str version, bool has_content)
 {
 	const struct inventory_type *known = inventory_type_find(type);
 	if (str_eq(type, STR(FLEET_OWN_TYPE)))
@@ -50,7 +52,7 @@ static int check_type(struct put *put, str type, str version)
 		return type.n > 7 ? 0 : refuse_type(put, type);
 	if (!known)
 		return refuse_type(put, type);
-	if (!inventory_list_has(known->versions, version))
+	if (has_content && !inventory_list_has(known->versions, version))
 		return response_fail(put->response, "UnsupportedInventorySchemaVersionException",
 		        "Version " STR_FMT " of " STR_FMT " is not supported; these are: " STR_FMT
 		        ".",
@@ -96,7 +98,7 @@ static int take_item(struct put *put, const struct value *from)
 		return response_fail_type(put->response, "UnsupportedInventoryItemContextException",
 		        item.type, "Inventory type " STR_FMT " has no Context.",
 		        STR_ARG(item.type));
-	int r = check_type(put, item.type, item.schema_version);
+	int r = check_type(put, item.type, item.schema_version, content != NULL);
 	if (r == 0)
 		r = check_once(put, item.type);
 	if (r == 0)

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <roaring/roaring.h>
+#include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "server/ssm.h"
@@ -67,6 +68,21 @@ int association_list(struct server *server, int64_t account, struct arena *arena
 str association_str(const struct association *association, const char *key)
 {
 	return value_get_str(&association->spec, str_from_c(key));
+}
+
+static int by_age(const void *a_, const void *b_)
+{
+	const struct association *a = a_, *b = b_;
+	if (a->created_at != b->created_at)
+		return a->created_at < b->created_at ? -1 : 1;
+	int order = str_cmp(association_str(a, "Name"), association_str(b, "Name"));
+	return order != 0 ? order : str_cmp(a->id, b->id);
+}
+
+void association_order(struct association *all, size_t n)
+{
+	if (n > 1)
+		qsort(all, n, sizeof *all, by_age);
 }
 
 int association_write(int64_t account, const struct association *association, struct arena *arena,

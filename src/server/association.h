@@ -103,6 +103,13 @@ int association_get(struct server *server, int64_t account, str id, struct arena
 int association_list(struct server *server, int64_t account, struct arena *arena,
         struct association **ret, size_t *ret_count);
 
+/**
+ * Sort as a host runs them: the older before the newer, those of one second by the name of their
+ * document. What installs the plugin so comes before what runs it, for agents that do one after
+ * the other in the order in which they are told.
+ */
+void association_order(struct association *all, size_t n);
+
 /** A member of the specification as text; empty when there is none. */
 str association_str(const struct association *association, const char *key);
 

@@ -383,6 +383,19 @@ static bool is_allowed(const struct document_parameter *p, str s)
 	return !p->allowed;
 }
 
+/* The texts of a list are checked as they are; a map that was read already as its JSON. */
+static int text_of(const struct value *v, struct arena *arena, str *ret)
+{
+	autobuf text = BUF(2 * DOCUMENT_MAX_BYTES);
+	struct json_writer w = JSON_WRITER(&text, false);
+	if (value_kind(v) != VALUE_OBJECT) {
+		*ret = value_str(v);
+		return 0;
+	}
+	value_write_json(v, &w);
+	return buf_failed(&text) ? -ERR_LIMIT : arena_copy(arena, buf_str(&text), ret);
+}
+
 /* A map is given as the JSON text of an object. */
 static bool is_json_of(str s, enum value_kind kind, struct arena *arena)
 {
@@ -390,16 +403,23 @@ static bool is_json_of(str s, enum value_kind kind, struct arena *arena)
 	return value_from_json(s, arena, &v, NULL) == 0 && value_kind(v) == kind;
 }
 
-static int check_value(const struct document_parameter *p, str s, const struct pattern *pattern,
-        struct arena *arena, struct err *err)
+static int check_value(const struct document_parameter *p, const struct value *v,
+        const struct pattern *pattern, struct arena *arena, struct err *err)
 {
+	bool is_map = str_eq(p->type, STR("StringMap"));
+	bool is_read = is_map && value_kind(v) == VALUE_OBJECT;
+	str s;
+	if (value_kind(v) != VALUE_STRING && !is_read)
+		return refuse(err, p, "is not a list of strings");
+	if (text_of(v, arena, &s) < 0)
+		return err_set(err, -ERR_LIMIT, "a value is too large");
 	size_t n = n_chars(s);
 	if (str_eq(p->type, STR("Integer")) && !is_integer(s))
 		return refuse(err, p, "is an integer");
 	if (str_eq(p->type, STR("Boolean")) && !str_eq_nocase(s, STR("true")) &&
 	        !str_eq_nocase(s, STR("false")))
 		return refuse(err, p, "is true or false");
-	if (str_eq(p->type, STR("StringMap")) && !is_json_of(s, VALUE_OBJECT, arena))
+	if (is_map && !is_read && !is_json_of(s, VALUE_OBJECT, arena))
 		return refuse(err, p, "is a JSON object");
 	if (p->min_chars >= 0 && n < (size_t)p->min_chars)
 		return refuse(err, p, "is too short");
@@ -429,11 +449,8 @@ static int check_given(const struct document_parameter *p, const struct value *l
 		return refuse(err, p, "has too few or too many values");
 	if (p->pattern.n > 0)
 		r = pattern_read(p->pattern, arena, &pattern, err);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (value_kind(value_at(list, i)) != VALUE_STRING)
-			return refuse(err, p, "is not a list of strings");
-		r = check_value(p, value_str(value_at(list, i)), pattern, arena, err);
-	}
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = check_value(p, value_at(list, i), pattern, arena, err);
 	return r;
 }
 

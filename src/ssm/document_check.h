@@ -60,8 +60,9 @@ enum document_fault document_check(str content, str type, str format, struct are
  * Check values against what a document declares: names, numbers of values, types, allowed values,
  * patterns, lengths; and that nothing that must be given is missing.
  *
- * In:      values  an object of arrays of strings, or NULL
- * Returns: 0; -ERR_FORMAT with a sentence that names the parameter; -ERR_LIMIT
+ * In:      values  an object of arrays of strings, or NULL; a StringMap may also be given as a
+ * value that was read already Returns: 0; -ERR_FORMAT with a sentence that names the parameter;
+ * -ERR_LIMIT
  */
 int document_check_values(const struct document_info *info, const struct value *values,
         struct arena *arena, struct err *err);

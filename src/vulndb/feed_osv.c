@@ -17,7 +17,7 @@
 #include "vulndb/encode.h"
 #include "vulndb/origin.h"
 #include "vulndb/osv.h"
-#include "vulndb/zip.h"
+#include "zip/zip.h"
 
 #define LOOKS_MAX 16u /* entries of a zip that are looked into, to see what it is */
 #define REST_BYTES ((size_t)512 << 10) /* an arena that holds more is released between records */

@@ -23,7 +23,7 @@ static struct made make(const char *document, const char *values)
 	assert_int_equal(value_from_json(str_from_c(document), &made.arena, &tree, NULL), 0);
 	if (values)
 		assert_int_equal(value_from_json(str_from_c(values), &made.arena, &given, NULL), 0);
-	made.r = recipe_make(tree, given, &made.arena, &made.recipe, &made.err);
+	made.r = recipe_make(tree, given, value_from_json, &made.arena, &made.recipe, &made.err);
 	return made;
 }
 

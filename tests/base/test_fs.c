@@ -211,6 +211,31 @@ static void test_fs__trees_are_removed_and_links_are_not_followed(void **state)
 	assert_int_equal(count_entries(), 1);
 }
 
+static int keep_two(void)
+{
+	int fds[6];
+	for (int i = 0; i < 6; i++)
+		fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const int keep[] = { fds[4], -1, fds[1], fds[4] };
+	fs_close_others(keep, 4);
+	for (int i = 0; i < 6; i++) {
+		if ((fcntl(fds[i], F_GETFD) >= 0) != (i == 1 || i == 4))
+			return 1;
+	}
+	return fcntl(STDOUT_FILENO, F_GETFD) >= 0 || open("/dev/null", O_RDONLY) != 0;
+}
+
+static void test_fs__all_descriptors_but_those_named_are_closed(void **state)
+{
+	int status;
+	(void)state;
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(keep_two());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +252,7 @@ int main(void)
 		ON_DISK(test_fs__a_link_to_a_folder_is_a_folder),
 		ON_DISK(test_fs__a_folder_is_opened_and_made_if_asked),
 		ON_DISK(test_fs__trees_are_removed_and_links_are_not_followed),
+		cmocka_unit_test(test_fs__all_descriptors_but_those_named_are_closed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -307,6 +307,52 @@ def test_agent__start_associations_once_is_heard(scratch):
     fleet.server.stop()
 
 
+def associate(fleet, name, lines, **more):
+    """A document of a script, associated with every host. Gives the association's id."""
+    content = {**SHELL, "mainSteps": [{**SHELL["mainSteps"][0], "inputs": {"runCommand": lines}}]}
+    fleet.ssm.create_document(Name=name, Content=json.dumps(content), DocumentType="Command")
+    made = fleet.ssm.create_association(Name=name, AssociationName=name, Targets=[{"Key": "InstanceIds", "Values": ["*"]}],
+                                        **more)
+    return made["AssociationDescription"]["AssociationId"]
+
+
+def test_agent__an_association_that_is_changed_while_it_runs_is_run_as_it_is_then(scratch):
+    fleet = Fleet(scratch, enable=False)
+    said, gate = fleet.scratch / "said", fleet.scratch / "gate"
+    agent = fleet.start("a", *fleet.activation(), "--allow-documents")
+    wait_for(lambda: fleet.nodes())
+    one = associate(fleet, "Say", [f"echo {{{{ word }}}} >> {said}", f"while [ ! -e {gate} ]; do sleep 0.1; done"],
+                    Parameters={"word": ["old"]}, ScheduleExpression="rate(1 day)")
+    wait_for(said.exists)
+    commands = fleet.log("a").count("a command ended")
+    fleet.ssm.update_association(AssociationId=one, Parameters={"word": ["new"]}, ScheduleExpression="rate(2 days)")
+    wait_for(lambda: fleet.log("a").count("a command ended") > commands)
+    gate.touch()
+    wait_for(lambda: said.read_text().splitlines()[-1] == "new")
+    assert f"version=2 schedule=rate(2 days) association={one}" in fleet.log("a"), fleet.log("a")
+    stop(agent)
+    fleet.server.stop()
+
+
+def test_agent__what_has_begun_since_it_was_asked_for_is_not_run_again(scratch):
+    fleet = Fleet(scratch, enable=False)
+    gate = fleet.scratch / "gate"
+    agent = fleet.start("a", *fleet.activation(), "--allow-documents", "--poll", "5")
+    instance = wait_for(lambda: fleet.nodes() and fleet.node())
+    # A command that takes its time: what the server asks for meanwhile waits behind it.
+    command = fleet.send(instance, "AWS-RunShellScript", Parameters={"commands": [
+        f"touch {gate}.begun; while [ ! -e {gate} ]; do sleep 0.1; done"]})
+    wait_for(pathlib.Path(f"{gate}.begun").exists)
+    one = associate(fleet, "Say", ["echo once"])
+    wait_for(lambda: fleet.log("a").count("an association ended") == 1)
+    gate.touch()
+    assert fleet.result(instance, command)["Status"] == "Success"
+    wait_for(lambda: fleet.log("a").count("a command ended") == 2)
+    stop(agent)
+    assert fleet.log("a").count(f"an association runs document=Say association={one}") == 1, fleet.log("a")
+    fleet.server.stop()
+
+
 def test_agent__what_a_server_that_was_away_missed_arrives(scratch):
     fleet = Fleet(scratch)
     agent = fleet.start("a", *fleet.activation(), "--allow-documents")

@@ -60,6 +60,10 @@ def standard():
     }
 
 
+PUBLIC_KEY = ("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=\n"
+              "-----END PUBLIC KEY-----\n")
+
+
 def start(answers, context=None):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Liar)
     if context:
@@ -159,6 +163,21 @@ def test_hostile__packages_of_others_are_not_fetched(scratch):
         assert told["Status"] == "Failed" and "not signed by a key" in told["ExecutionSummary"], told
         asked = [operation for operation, _ in server.asked]
         assert not [one for one in asked if one.startswith("/") or one in ("GetManifest", "DescribeDocument")], asked
+    # With a key that the host trusts, only what can be a package is asked for, and nothing of it is believed.
+    keys = harness.write(scratch / "state-keys.pem", PUBLIC_KEY)
+    for name in ("../../etc/cron.d/x", "a/../b", ".x", "x y"):
+        server = start({"ListInstanceAssociations": association(Parameters={"name": [name]}),
+                        "GetDocument": document(trusted("configure"))})
+        agent(scratch, server, "--package-keys", str(keys))
+        assert last_status(server)["Status"] == "Failed"
+        assert "GetManifest" not in [operation for operation, _ in server.asked]
+    for manifest in ("", "[]", "{", '{"version":"../../x"}', '{"version":"1"}', "[" * 5000, "x" * 70000,
+                     json.dumps({"schemaVersion": "2.0", "name": "Evil", "version": "1", "packages": {}, "files": {}})):
+        server = start({"ListInstanceAssociations": association(Parameters={"name": ["Evil"]}),
+                        "GetDocument": document(trusted("configure")), "GetManifest": {"Manifest": manifest}})
+        agent(scratch, server, "--package-keys", str(keys))
+        assert last_status(server)["Status"] == "Failed", manifest[:80]
+        assert "GetManifest" in [operation for operation, _ in server.asked]
         server.shutdown()
 
 

@@ -236,7 +236,11 @@ def test_plugin__a_report_that_is_refused_is_a_failure(scratch):
         assert len((scratch / "out/packages.txt").read_text().splitlines()) == 3
     with Ssm(paths="/x", refuse={"GetParameter": denied}) as ssm:
         plugin(scratch, ssm, *FULL, code=1)
-        assert [c[0] for c in ssm.calls] == ["GetParameter"], "nothing is reported without the custom paths"
+        # Without the custom paths nothing is reported, but why.
+        assert [c[0] for c in ssm.calls] == ["GetParameter", "PutInventory"], ssm.calls
+        told = ssm.metrics()
+        assert "AccessDeniedException" in told["Error"] and "bpm scan started" in told["LogTail"], told
+        assert "Packages" not in told and "TimeLimitReached" not in told, told
     with Ssm(status=500) as ssm:
         plugin(scratch, ssm, "-report-ssm-inventory", code=1)
     plugin(scratch, None, *FULL, code=1, env=settings(scratch, AWS_ENDPOINT_URL="http://127.0.0.1:9"))

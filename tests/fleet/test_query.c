@@ -62,6 +62,13 @@ static const enum finding_field sorts[] = { FIELD_VULNERABILITY, FIELD_SEVERITY,
 
 #define N_SORTS (sizeof(sorts) / sizeof(sorts[0]))
 
+/* Under a sanitizer each takes a second. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define N_QUESTIONS 12
+#else
+#define N_QUESTIONS 36
+#endif
+
 static const struct model_size small = { .n_accounts = 3,
 	.n_hosts = 40,
 	.n_elements = 60,
@@ -174,7 +181,7 @@ static void demand_question(struct fleet *fleet, struct query *query, uint64_t s
 static void test_query__random_criteria_hold_alike(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= 36; seed++) {
+	for (uint64_t seed = 1; seed <= N_QUESTIONS; seed++) {
 		struct fleet *fleet = small_fleet(seed / 6 + 100);
 		struct arena arena = ARENA((size_t)16 << 20);
 		struct random_criteria criteria;

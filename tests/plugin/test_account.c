@@ -14,7 +14,7 @@
 #include "plugin/account.h"
 
 static const char *const (*variables)[2];
-static char credentials[128], config[128];
+static char credentials[128], config[128], agent_config[128];
 
 static const char *get(const char *name)
 {
@@ -24,6 +24,8 @@ static const char *get(const char *name)
 		return credentials;
 	if (strcmp(name, "AWS_CONFIG_FILE") == 0)
 		return config;
+	if (strcmp(name, "SONDE_PLUGIN_AGENT_CONFIG") == 0)
+		return agent_config;
 	for (size_t i = 0; variables[i][0]; i++) {
 		if (strcmp(name, variables[i][0]) == 0)
 			return variables[i][1];
@@ -43,6 +45,7 @@ static int setup(void **state)
 		return -1;
 	snprintf(credentials, sizeof(credentials), "%s/credentials", folder);
 	snprintf(config, sizeof(config), "%s/config", folder);
+	snprintf(agent_config, sizeof(agent_config), "%s/agent.json", folder);
 	return 0;
 }
 
@@ -78,6 +81,38 @@ static void test_account__of_the_environment(void **state)
 	struct net_sign sign = account_sign(&a);
 	assert_true(str_eq(sign.secret, STR("s")) && str_eq(sign.service, STR("ssm")));
 	arena_fini(&arena);
+}
+
+static void test_account__reports_where_the_agent_reports(void **state)
+{
+	(void)state;
+	static const char *const set[][2] = { { "AWS_SSM_INSTANCE_ID", "mi-1" },
+		{ "AWS_REGION", "eu-west-1" }, { "AWS_ACCESS_KEY_ID", "AKID" },
+		{ "AWS_SECRET_ACCESS_KEY", "s" }, { NULL, NULL } };
+	static const char *const named[][2] = { { "AWS_SSM_INSTANCE_ID", "mi-1" },
+		{ "AWS_REGION", "eu-west-1" }, { "AWS_ACCESS_KEY_ID", "AKID" },
+		{ "AWS_SECRET_ACCESS_KEY", "s" }, { "AWS_ENDPOINT_URL", "http://e" },
+		{ NULL, NULL } };
+	static const char *const rows[][2] = {
+		{ "{\"Ssm\":{\"Endpoint\":\"http://sonde.example:8443\"}}",
+		        "http://sonde.example:8443" },
+		{ "{\"Ssm\":{\"Endpoint\":\"sonde.example\"}}", "https://sonde.example" },
+		{ "{\"Ssm\":{\"Endpoint\":\"\"}}", "https://ssm.eu-west-1.amazonaws.com" },
+		{ "{\"Ssm\":{\"Endpoint\":7}}", "https://ssm.eu-west-1.amazonaws.com" },
+		{ "no JSON", "https://ssm.eu-west-1.amazonaws.com" },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct arena arena = ARENA(1 << 16);
+		struct account a;
+		put(agent_config, rows[i][0]);
+		variables = set;
+		assert_int_equal(account_find(&environment, &arena, &a, NULL), 0);
+		assert_true(str_eq(a.endpoint, str_from_c(rows[i][1])));
+		variables = named;
+		assert_int_equal(account_find(&environment, &arena, &a, NULL), 0);
+		assert_true(str_eq(a.endpoint, STR("http://e")));
+		arena_fini(&arena);
+	}
 }
 
 static void test_account__of_the_shared_files(void **state)
@@ -127,6 +162,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_account__of_the_environment, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		        test_account__reports_where_the_agent_reports, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_account__of_the_shared_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		        test_account__what_is_missing_is_said, setup, teardown),

@@ -96,10 +96,11 @@ static void test_report__metrics_say_why_it_is_partial(void **state)
 	static const char *const want[][2] = { { "RunAt", "2023-10-27T05:37:32Z" },
 		{ "ElapsedMs", "799" }, { "Packages", "5001" }, { "TimeLimitSeconds", "900" },
 		{ "TimeLimitReached", "true" }, { "PackageLimitReached", "true" },
-		{ "MemoryLimitReached", "false" }, { "CpuHistogram", "0 0 0 0 0 0 100 0 0 0" },
+		{ "MemoryLimitReached", "false" }, { "CpuSamples", "1" },
+		{ "CpuHistogram", "0 0 0 0 0 0 100 0 0 0" }, { "MemorySamples", "0" },
 		{ "MemoryHistogram", "0 0 0 0 0 0 0 0 0 0" },
 		{ "Ledger", "failed 1: the time is over\nleft out 2: symbolic link" },
-		{ "LogTail", "a line\n" } };
+		{ "Error", "" }, { "LogTail", "a line\n" } };
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
 		str got = value_get_str(value, str_from_c(want[i][0]));
 		assert_true(str_eq(got, str_from_c(want[i][1])));
@@ -109,6 +110,27 @@ static void test_report__metrics_say_why_it_is_partial(void **state)
 	arena_fini(&ledger);
 }
 
+static void test_report__a_run_that_did_not_scan_says_why_and_nothing_of_limits(void **state)
+{
+	(void)state;
+	struct arena arena = ARENA(1 << 20);
+	struct inventory inv = { .elapsed_ms = 0 };
+	struct plugin_options options = { .timeout_s = 900, .cpu_limit_pct = 65 };
+	struct buf out = BUF(1 << 16);
+	struct report_run run = { .began_at = 1698385052,
+		.inventory = &inv,
+		.options = &options,
+		.error = STR("no rights"),
+		.log_tail = STR("a line\n") };
+	report_write_metrics(&run, &arena, &out);
+	str want = STR("[{\"RunAt\":\"2023-10-27T05:37:32Z\",\"TimeLimitSeconds\":\"900\","
+	               "\"CpuLimitPercent\":\"65\",\"Error\":\"no rights\","
+	               "\"LogTail\":\"a line\\n\"}]");
+	assert_true(str_eq(buf_str(&out), want));
+	buf_fini(&out);
+	arena_fini(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -116,6 +138,8 @@ int main(void)
 		        test_report__packages_of_the_system_and_what_they_own_are_left_out),
 		cmocka_unit_test(test_report__an_item_is_never_larger_than_the_service_takes),
 		cmocka_unit_test(test_report__metrics_say_why_it_is_partial),
+		cmocka_unit_test(
+		        test_report__a_run_that_did_not_scan_says_why_and_nothing_of_limits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

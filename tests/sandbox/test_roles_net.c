@@ -165,6 +165,8 @@ static const struct {
 	{ "mmap of executable memory", call_mmap_exec },
 	{ "mprotect to executable memory", call_mprotect_exec },
 	{ "unshare", call_namespace },
+	{ "capset", call_capset },
+	{ "setresuid", call_setuid },
 	{ "setrlimit", call_set_limit },
 	{ "prctl", call_prctl },
 	{ "bpf", call_bpf },

@@ -78,6 +78,21 @@ static void test_inventory_put__takes_a_hash_for_the_content_it_has(void **state
 	        "InvalidItemContentException");
 }
 
+static void test_inventory_put__a_hash_alone_has_no_version(void **state)
+{
+	struct bare *bare = *state;
+	assert_string_equal(put(bare, "AWS:AWSComponent", T1, "abc", "[]"), "{}");
+	assert_string_equal(
+	        put_as(bare, &bare->host,
+	                "{\"InstanceId\":\"" ID "\",\"Items\":[{\"TypeName\":"
+	                "\"AWS:AWSComponent\",\"SchemaVersion\":\"1.1\",\"CaptureTime\":"
+	                "\"" T2 "\",\"ContentHash\":\"abc\"}]}"),
+	        "{}");
+	const char *listed = entries(bare, ID, "AWS:AWSComponent", NULL);
+	assert_contains(listed, "\"CaptureTime\":\"" T2 "\"");
+	assert_contains(listed, "\"SchemaVersion\":\"1.0\"");
+}
+
 static void test_inventory_put__refuses_another_hash_without_content(void **state)
 {
 	struct bare *bare = *state;
@@ -535,6 +550,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_inventory_put__asks_for_content_that_it_never_had),
 		TEST(test_inventory_put__takes_a_hash_for_the_content_it_has),
+		TEST(test_inventory_put__a_hash_alone_has_no_version),
 		TEST(test_inventory_put__refuses_another_hash_without_content),
 		TEST(test_inventory_put__survives_a_restart),
 		TEST(test_inventory_put__ignores_what_is_older),

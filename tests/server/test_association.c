@@ -242,6 +242,31 @@ static void test_association__brings_back_the_built_in_ones(void **state)
 	desk_close(&desk);
 }
 
+static void test_association__what_installs_comes_before_what_runs(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *id, *spec;
+		int64_t created_at;
+	} rows[] = { { "3", "{\"Name\":\"A-of-later\"}", 20 }, { "1", "{\"Name\":\"Invoke\"}", 10 },
+		{ "2", "{\"Name\":\"Configure\"}", 10 }, { "0", "{\"Name\":\"Invoke\"}", 10 } };
+	struct arena arena = ARENA(65536);
+	struct association all[4] = { 0 };
+	for (size_t i = 0; i < 4; i++) {
+		const struct value *spec = NULL;
+		assert_int_equal(value_from_json(str_from_c(rows[i].spec), &arena, &spec, NULL), 0);
+		all[i] = (struct association){ .id = str_from_c(rows[i].id),
+			.created_at = rows[i].created_at,
+			.spec = *spec };
+	}
+	association_order(all, 4);
+	static const char *const want[] = { "2", "0", "1", "3" };
+	for (size_t i = 0; i < 4; i++)
+		assert_true(str_eq(all[i].id, str_from_c(want[i])));
+	association_order(NULL, 0);
+	arena_fini(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +276,7 @@ int main(void)
 		cmocka_unit_test(test_association__refuses_what_cannot_be),
 		cmocka_unit_test(test_association__keeps_versions_and_is_deleted_whole),
 		cmocka_unit_test(test_association__brings_back_the_built_in_ones),
+		cmocka_unit_test(test_association__what_installs_comes_before_what_runs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

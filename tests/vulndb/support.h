@@ -16,6 +16,8 @@
 #include "base/buf.h"
 #include "vulndb/vulndb.h"
 
+#include "../zip/zips.h"
+
 /* cmocka setup and teardown: *state is the path of a new folder, removed with all in it. */
 int scratch_setup(void **state);
 int scratch_teardown(void **state);
@@ -34,21 +36,6 @@ size_t count_files(const char *dir, const char *tail);
 
 /* Flip bits of one byte. */
 void flip_byte(const char *path, uint64_t at, unsigned char mask);
-
-/* A zip being written, to order: every field that a test wants wrong can be. */
-struct zip_member {
-	const char *name;
-	str text;
-	bool is_stored;
-	bool is_zip64;          /* sizes and place in the extra field only */
-	uint32_t add_crc;       /* added to the right checksum */
-	uint32_t add_size;      /* added to the right size */
-	uint32_t claim_size;    /* claimed instead, when not zero */
-	uint16_t flags, method; /* method: in place of the real one, when not zero */
-	const char *local_name; /* in the local header, when it should differ */
-	bool shares_data;       /* points at the member before it */
-};
-void make_zip(const struct zip_member *members, size_t n, bool is_zip64, struct buf *out);
 
 /* Write a zip of (name, text) pairs, NULL-terminated: "A.json", "{...}", "B.json", ..., NULL. */
 void write_zip(const char *path, ...);

@@ -24,6 +24,8 @@ struct zip_entry {
 	uint64_t packed, size; /* bytes in the archive and unpacked, as claimed */
 	uint32_t crc;
 	uint16_t method, flags;
+	uint16_t unix_mode; /* type and permissions, as stat() has them; 0: no Unix system wrote it
+	                     */
 };
 
 /** Is this the entry of a folder? */

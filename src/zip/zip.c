@@ -6,7 +6,7 @@
  * What a local header says again is compared where it matters (name, method) and ignored where it
  * may be zero.
  */
-#include "vulndb/zip.h"
+#include "zip/zip.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -164,7 +164,9 @@ static void read_entry(struct cursor *in, struct zip_entry *entry)
 {
 	if (cursor_u32(in) != CENTRAL_MAGIC)
 		in->failed = true;
-	(void)cursor_bytes(in, 4); /* versions */
+	/* "version made by": the system in the upper byte, APPNOTE 4.4.2; 3 is Unix */
+	bool is_unix = cursor_u16(in) >> 8 == 3;
+	(void)cursor_u16(in); /* version needed */
 	entry->flags = cursor_u16(in);
 	entry->method = cursor_u16(in);
 	(void)cursor_u32(in); /* time */
@@ -172,7 +174,9 @@ static void read_entry(struct cursor *in, struct zip_entry *entry)
 	entry->packed = cursor_u32(in);
 	entry->size = cursor_u32(in);
 	uint16_t name = cursor_u16(in), extra = cursor_u16(in), comment = cursor_u16(in);
-	(void)cursor_bytes(in, 2 + 2 + 4); /* part, attributes */
+	(void)cursor_bytes(in, 2 + 2); /* part, attributes inside */
+	uint32_t attributes = cursor_u32(in);
+	entry->unix_mode = is_unix ? (uint16_t)(attributes >> 16) : 0;
 	entry->at = cursor_u32(in);
 	entry->name = cursor_bytes(in, name);
 	read_extra64(cursor_bytes(in, extra), entry);

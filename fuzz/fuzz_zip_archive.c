@@ -10,7 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/hash.h"
-#include "vulndb/zip.h"
+#include "zip/zip.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
