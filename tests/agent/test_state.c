@@ -101,6 +101,7 @@ static void test_state__uninstall_removes_everything(void **ctx)
 	assert_int_equal(state_open(place->path, &state, &err), 0);
 	assert_int_equal(state_write(&state, "registration.json", STR("{}"), &err), 0);
 	assert_int_equal(state_write(&state, "key.pem", STR("x"), &err), 0);
+	assert_int_equal(state_write(&state, ".key.pem.0123456789abcdef.new", STR("x"), &err), 0);
 	state_close(&state);
 	assert_int_equal(state_destroy(place->path, &err), 0);
 	assert_int_equal(stat(place->path, &st), -1);
@@ -114,9 +115,16 @@ static void test_state__jobs_of_an_earlier_life_are_removed(void **ctx)
 	struct err err = { 0 };
 	assert_int_equal(state_open(place->path, &state, &err), 0);
 	assert_int_equal(mkdirat(state.dir, "jobs/left", 0700), 0);
+	/* A key and a report that were being written. */
+	assert_int_equal(state_write(&state, ".key.pem.0123456789abcdef.new", STR("x"), &err), 0);
+	assert_int_equal(symlinkat("/etc/passwd", state.dir, "spool/.1-2.0123456789abcdef.new"), 0);
 	state_close(&state);
 	assert_int_equal(state_open(place->path, &state, &err), 0);
 	assert_int_equal(fstatat(state.dir, "jobs/left", &st, 0), -1);
+	assert_int_equal(fstatat(state.dir, ".key.pem.0123456789abcdef.new", &st, 0), -1);
+	assert_int_equal(
+	        fstatat(state.dir, "spool/.1-2.0123456789abcdef.new", &st, AT_SYMLINK_NOFOLLOW),
+	        -1);
 	assert_int_equal(fstatat(state.dir, "jobs", &st, 0), 0);
 	state_close(&state);
 }

@@ -372,10 +372,12 @@ def test_agent__what_a_server_that_was_away_missed_arrives(scratch):
     agent.wait(timeout=30)
     fleet.server.start(port=port)
     fleet.ssm = fleet.server.client("ssm", fleet.key)
-    fleet.once("a", code=None)
+    life = fleet.once("a", code=None)
     got = fleet.result(instance, command)
     assert got["Status"] == "Success" and got["StandardOutputContent"] == "done\n", got
-    assert not list((fleet.scratch / "a-state/spool").iterdir())
+    # Also what was being written as it was killed.
+    left = [path.name for path in spool.iterdir()]
+    assert not left, (left, life.stderr)
     fleet.server.stop()
 
 
