@@ -7,6 +7,7 @@
 #include "server/api.h"
 #include "server/association.h"
 #include "server/association_json.h"
+#include "server/clone.h"
 #include "server/document.h"
 #include "server/keys.h"
 #include "server/package.h"
@@ -42,10 +43,12 @@ int api_agent_token(struct request *request, struct response *response)
 	int r = own_identity(request, response, &identity);
 	if (r < 0)
 		return r;
-	if (!crypto_is_equal(fingerprint, identity.fingerprint))
+	if (!crypto_is_equal(fingerprint, identity.fingerprint)) {
+		clone_note(request, identity.id, CLONE_REFUSED);
 		return response_fail(response, "MachineFingerprintDoesNotMatch",
 		        "The fingerprint is another than at registration: register this machine "
 		        "anew.");
+	}
 	str id = str_from_c(request->caller.host_id), name;
 	r = arena_printf(request->arena, &name, "mi-" STR_FMT, STR_ARG(id));
 	if (r == 0)
@@ -101,9 +104,10 @@ int api_agent_information(struct request *request, struct response *response)
 		"AvailabilityZone", "AvailabilityZoneId", "ComputerName", "IPAddress",
 		"PlatformName", "PlatformType", "PlatformVersion", "SSMConnectionChannel" };
 	enum { N_NAMES = sizeof names / sizeof names[0] };
-	struct pair facts[N_NAMES];
+	struct pair facts[N_NAMES + 1];
 	struct host_ref host;
 	struct err err = { 0 };
+	autobuf runs = BUF(CLONE_RUNS_MAX * (CLONE_RUN_MAX_BYTES + 1));
 	size_t n = 0;
 
 	int r = request_self(request, response, value_get_str(request->in, STR("InstanceId")),
@@ -118,7 +122,13 @@ int api_agent_information(struct request *request, struct response *response)
 		if (value.n > 0 && value.n <= 1024 && !str_eq(host_fact(at, names[i]), value))
 			facts[n++] = (struct pair){ str_from_c(names[i]), value };
 	}
+	bool is_twin = at && clone_runs_note(host_fact(at, CLONE_RUNS_FACT),
+	                             value_get_str(request->in, STR("SondeRun")), &runs);
 	fleet_unlock(request->server->fleet);
+	if (is_twin)
+		clone_note(request, host.id, CLONE_TWIN);
+	if (runs.n > 0 && !buf_failed(&runs))
+		facts[n++] = (struct pair){ STR(CLONE_RUNS_FACT), buf_str(&runs) };
 	if (n == 0)
 		return 0;
 	struct host_change change = { .facts = facts, .n_facts = n };

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "server/api.h"
 #include "server/association.h"
+#include "server/clone.h"
 #include "server/ssm.h"
 
 static const str none = { NULL, 0 };
@@ -89,6 +90,11 @@ int api_compliance_put(struct request *request, struct response *response)
 	if (!str_eq(value_get_str(request->in, STR("ResourceType")), STR("ManagedInstance")))
 		return response_fail(response, "InvalidResourceType",
 		        "Compliance is kept of resources of type ManagedInstance.");
+	/* What is said of a copied machine is not for one of the two to take back. */
+	if (request->caller.role == ROLE_HOST &&
+	        str_eq(value_get_str(request->in, STR("ComplianceType")), STR(CLONE_COMPLIANCE)))
+		return response_fail(response, "AccessDeniedException",
+		        "A host says nothing of whether it was copied.");
 	int r = request_self(request, response, id, "InvalidResourceId", &host);
 	if (r == 0 && host.account != request->caller.account)
 		return response_fail(

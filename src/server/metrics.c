@@ -139,6 +139,16 @@ static void write_fleet(struct server *server, struct buf *out)
 	write_gauges(out, gauges, sizeof(gauges) / sizeof(*gauges));
 }
 
+static void write_clones(struct server *server, struct buf *out)
+{
+	const struct gauge gauges[] = {
+		{ "sonde_clones_total", "counter",
+		        "calls of machines that are copies of a host; the log says of which",
+		        atomic_load_explicit(&server->inside->n_clones, memory_order_relaxed) },
+	};
+	write_gauges(out, gauges, sizeof(gauges) / sizeof(*gauges));
+}
+
 /* Operations that were called, by their names; index n_operations is what was none. */
 static void write_counts(struct server *server, struct buf *out)
 {
@@ -200,6 +210,7 @@ void metrics_write(struct server *server, struct buf *out)
 	write_http(server, out);
 	write_store(server, out);
 	write_fleet(server, out);
+	write_clones(server, out);
 	write_counts(server, out);
 	head(out, "sonde_operation_seconds", "histogram", "duration of calls");
 	for (size_t i = 0; i <= n; i++) {
