@@ -121,7 +121,7 @@ static bool is_word(str s)
  */
 static void find_source(struct job *job, struct package *pkg)
 {
-	str name = text_of(job, FIELD_SOURCE), version, rest;
+	str name = text_of(job, FIELD_SOURCE), version = STR(""), rest = STR("");
 	pkg->source_name = pkg->name;
 	pkg->source_version = pkg->version;
 	bool has_version = str_split_first(name, '(', &name, &rest);
