@@ -51,6 +51,12 @@ static inline bool str_has_suffix(str s, str tail)
 	return s.n >= tail.n && (tail.n == 0 || memcmp(s.p + (s.n - tail.n), tail.p, tail.n) == 0);
 }
 
+/** Is the byte one of those of `s`? */
+static inline bool str_has(str s, char c)
+{
+	return s.n > 0 && memchr(s.p, c, s.n) != NULL;
+}
+
 /** Everything after the first `n` bytes; empty when there are fewer. */
 static inline str str_skip(str s, size_t n)
 {

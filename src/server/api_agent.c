@@ -236,7 +236,7 @@ int api_agent_associations(struct request *request, struct response *response)
 		        request->server, host.account, str_from_c(host.id), request->arena, &state);
 	if (r == 0)
 		r = page_of(request, response, n, 50, &from, &to, &token);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_write_key(w, "Associations");
 	json_write_array(w);

@@ -143,7 +143,7 @@ int api_association_list(struct request *request, struct response *response)
 	int r = make_list(request, &list, &n);
 	if (r == 0)
 		r = page_of(request, response, n, 50, &from, &to, &token);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_write_key(w, "Associations");
 	json_write_array(w);
@@ -181,7 +181,7 @@ int api_association_versions(struct request *request, struct response *response)
 		        "association-version", prefix, none, 0, request->arena, &objects, &n);
 	if (r == 0)
 		r = page_of(request, response, n, 50, &from, &to, &token);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_write_key(w, "AssociationVersions");
 	json_write_array(w);
@@ -276,7 +276,7 @@ int api_association_executions(struct request *request, struct response *respons
 	if (r == 0)
 		r = association_due_hosts(request->server, request->caller.account, &association,
 		        request->arena, &due, &n_due);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {
 		if (str_eq(rounds[i].id, association.execution))
@@ -502,7 +502,7 @@ static int of_host(struct request *request, struct response *response, struct ho
 	if (r == 0)
 		r = association_state_get(request->server, host->account, str_from_c(host->id),
 		        request->arena, state);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	fleet_lock(request->server->fleet);
 	const struct fleet_host *at = fleet_host_at(request->server->fleet, host->number);
@@ -528,7 +528,7 @@ int api_association_effective(struct request *request, struct response *response
 	int r = of_host(request, response, &host, &all, &n, &state);
 	if (r == 0)
 		r = page_of(request, response, n, 5, &from, &to, &token);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_write_key(w, "Associations");
 	json_write_array(w);
@@ -593,7 +593,7 @@ int api_association_host_status(struct request *request, struct response *respon
 	int r = of_host(request, response, &host, &all, &n, &state);
 	if (r == 0)
 		r = page_of(request, response, n, 50, &from, &to, &token);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_write_key(w, "InstanceAssociationStatusInfos");
 	json_write_array(w);

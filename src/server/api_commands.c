@@ -452,7 +452,7 @@ int api_command_list(struct request *request, struct response *response)
 	}
 	if (r == 0)
 		r = page_of(request, response, kept, 50, &from, &to, &token);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_write_key(&response->json, "Commands");
 	json_write_array(&response->json);

@@ -368,7 +368,7 @@ int api_compliance_summaries(struct request *request, struct response *response)
 	int r = visit_all(request, &after, count, &all);
 	if (r == 0)
 		r = page_of(request, response, all.n, 50, &from, &to, &token);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_write_key(w, "ComplianceSummaryItems");
 	json_write_array(w);

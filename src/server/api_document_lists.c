@@ -186,7 +186,7 @@ int api_document_versions(struct request *request, struct response *response)
 		        STR_ARG(str_head(name, 200)));
 	if (r == 0)
 		r = page_of(request, response, n, 50, &from, &to, &token);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_write_key(&response->json, "DocumentVersions");
 	json_write_array(&response->json);
@@ -224,7 +224,7 @@ int api_document_permission_describe(struct request *request, struct response *r
 	if (r == 0)
 		r = page_of(
 		        request, response, value_count(document.shares), 20, &from, &to, &token);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_write_key(&response->json, "AccountIds");
 	json_write_array(&response->json);

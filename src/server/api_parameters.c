@@ -327,7 +327,7 @@ int api_parameter_history(struct request *request, struct response *response)
 	if (r == 0)
 		r = parameter_versions(request->server, request->caller.account, name.name,
 		        request->arena, &all, &n);
-	if (r < 0)
+	if (r != 0)
 		return fail_find(response, r, text);
 	r = page_of(request, response, n, 50, &from, &to, &token);
 	if (r < 0)
@@ -375,7 +375,7 @@ static bool in_path(str name, str path, bool is_recursive)
 			return false;
 		name = str_skip(name, path.n + 1);
 	}
-	return is_recursive || memchr(name.p, '/', name.n) == NULL;
+	return is_recursive || !str_has(name, '/');
 }
 
 static bool text_fits(str text, str option, str value)
@@ -518,7 +518,7 @@ int api_parameter_describe(struct request *request, struct response *response)
 		n = 0;
 	if (r == 0)
 		r = page_of(request, response, n, 10, &from, &to, &token);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_write_key(w, "Parameters");
 	json_write_array(w);
@@ -564,9 +564,10 @@ static int delete_one(struct request *request, str text)
 	change.name = name.name;
 	if (r == 0)
 		r = request_commit(request, &change, 1, "DeleteParameter", name.name);
-	return r < 0 ? r
-	             : objects_delete(request->server, request->caller.account, "parameter-version",
-	                       prefix, SIZE_MAX, &err);
+	if (r == 0)
+		r = objects_delete(request->server, request->caller.account, "parameter-version",
+		        prefix, SIZE_MAX, &err);
+	return r;
 }
 
 int api_parameter_delete(struct request *request, struct response *response)
