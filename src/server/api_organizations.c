@@ -67,7 +67,7 @@ int api_describe_organization(struct request *request, struct response *response
 		r = arena_printf(request->arena, &arn,
 		        "arn:aws:organizations::%s:organization/" STR_FMT,
 		        account_text(management.number).text, STR_ARG(organisation.id));
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_write_key(w, "Organization");
 	json_write_object(w);
@@ -109,7 +109,7 @@ int api_list_accounts(struct request *request, struct response *response)
 	int r = find_for_lists(request, response, &organisation);
 	if (r == 0)
 		r = account_list(request->server, request->arena, &all, &n);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	const struct account **own = arena_alloc(request->arena, n + 1, sizeof(*own));
 	if (!own)
@@ -139,7 +139,7 @@ int api_list_delegated_administrators(struct request *request, struct response *
 	int r = find_for_lists(request, response, &organisation);
 	if (r == 0)
 		r = check_principal(request, response, false);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_write_key(w, "DelegatedAdministrators");
 	json_write_array(w);
@@ -166,7 +166,7 @@ int api_register_delegated_administrator(struct request *request, struct respons
 	int r = find(request, response, &organisation);
 	if (r == 0)
 		r = check_principal(request, response, true);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (!account_parse(value_get_str(request->in, STR("AccountId")), &number))
 		return response_fail(

@@ -280,7 +280,7 @@ int api_parameter_get(struct request *request, struct response *response)
 	struct parameter_name name;
 	struct parameter parameter;
 	int r = find(request, text, &name, &parameter);
-	if (r < 0)
+	if (r != 0)
 		return fail_find(response, r, text);
 	json_write_key(&response->json, "Parameter");
 	return write_parameter(request, &response->json, &parameter, name.selector);

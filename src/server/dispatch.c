@@ -560,7 +560,8 @@ static int dispatch(struct call *call)
 	bool is_known = identify(call, &sig, &has_sig);
 	if (is_known)
 		find_operation(call);
-	const struct operation *operation = operation_row(call->server, call->shape);
+	const struct operation *operation =
+	        call->shape ? operation_row(call->server, call->shape) : NULL;
 	call->reply->status = 0;
 	int r = authorise(call, operation, &auth);
 	if (call->reply->status != 0)

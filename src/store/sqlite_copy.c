@@ -111,7 +111,7 @@ static void remove_temp(const char *temp)
 		return;
 	autofree char *name = beside;
 	(void)unlink(name);
-	memcpy(name + strlen(name) - 3, "shm", 3);
+	memcpy(name + strlen(name) - 3, "shm", sizeof("shm"));
 	(void)unlink(name);
 }
 
