@@ -16,8 +16,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const struct closed_finding *finding = &group->entries[i].finding;
 		if (finding->host == 0 || finding->vuln == 0 || strlen(finding->host_id) != 17)
 			abort();
-		for (size_t k = 0; k < finding->n_packages; k++)
-			sum += finding->packages[k].fixed_in.n + finding->packages[k].path.n;
+		for (size_t k = 0; k < finding->n_packages; k++) {
+			sum += finding->packages[k].fixed_in.n;
+			for (size_t p = 0; p < finding->packages[k].n_paths; p++)
+				sum += finding->packages[k].paths[p].n;
+		}
 		for (size_t k = 0; k < finding->text.n; k++)
 			sum += (unsigned char)finding->text.p[k];
 	}

@@ -19,6 +19,7 @@
 #include "agent/identity.h"
 #include "agent/inside.h"
 #include "base/cleanup.h"
+#include "base/rest.h"
 #include "sandbox/sandbox.h"
 
 #define NEVER INT64_MAX
@@ -120,6 +121,7 @@ static int heartbeat(struct agent *agent, struct err *err)
 	json_write_member_str(
 	        &w, "AgentStatus", agent->is_stopped ? STR("Stopped") : STR("Active"));
 	platform_write(&agent->platform, "IPAddress", &w);
+	json_write_member_str(&w, "SondeRun", str_from_c(agent->run));
 	json_write_object_end(&w);
 	int r = service_call(&agent->service, "AmazonSSM.UpdateInstanceInformation", buf_str(&body),
 	        &arena, &reply, err);
@@ -239,13 +241,16 @@ static void start_jobs(struct agent *agent)
 static int64_t soonest(const struct agent *agent, int64_t now)
 {
 	int64_t at = agent->heartbeat_at_ms;
-	const int64_t more[] = { agent->list_at_ms, agent->deliver_at_ms, rounds_next_ms(agent),
+	const int64_t more[] = { agent->list_at_ms, agent->deliver_at_ms,
 		agent->poller.pid > 0 ? NEVER : agent->poller_at_ms };
 	size_t n = agent->is_stopped ? 0 : sizeof(more) / sizeof(more[0]);
 	for (size_t i = 0; i < n; i++)
 		at = more[i] < at ? more[i] : at;
 	if (at < agent->away_until_ms)
 		at = agent->away_until_ms;
+	/* What is known runs by its schedule, whether the server is there or not. */
+	if (!agent->is_stopped && rounds_next_ms(agent) < at)
+		at = rounds_next_ms(agent);
 	/* The switch is looked at while something could be running. */
 	if (agent->jobs[0].pid > 0 || agent->jobs[1].pid > 0 || agent->is_stopped)
 		at = at < now + STOP_CHECK_MS ? at : now + STOP_CHECK_MS;
@@ -284,8 +289,10 @@ static void wait_for_something(struct agent *agent, int signal_fd)
 	int64_t now = agent_now_ms(), at = soonest(agent, now);
 	int64_t wait = at <= now ? 0 : at - now;
 	/* Nothing is asked for long: sonde-net, which is most of an idle agent, is started anew. */
-	if (wait > REST_MS)
+	if (wait > REST_MS) {
 		net_session_rest(agent->service.session);
+		rest_memory();
+	}
 	struct signalfd_siginfo info;
 	struct pollfd fds[] = { { .fd = signal_fd, .events = POLLIN },
 		{ .fd = agent->poller.pid > 0 ? agent->poller.fd : -1, .events = POLLIN },
@@ -307,7 +314,8 @@ static void wait_for_something(struct agent *agent, int signal_fd)
 
 static int register_once(struct agent *agent, struct err *err)
 {
-	return identity_open(agent->config, &agent->state, &agent->service, err);
+	return identity_open(
+	        agent->config, &agent->state, &agent->service, agent_wall_ms() / 1000, err);
 }
 
 /* Until it is known who this host is nothing else can be done. */
@@ -403,6 +411,8 @@ static int prepare(struct agent *agent, int signal_fd, struct err *err)
 	agent->kept = calloc(AGENT_ASSOCIATIONS_MAX, sizeof(*agent->kept));
 	if (!agent->kept)
 		return err_set(err, -ENOMEM, "out of memory");
+	if (!poller_uuid(agent->run))
+		return err_set(err, -EIO, "the system gives no random numbers");
 	int r = state_open(config->state, &agent->state, err);
 	if (r == 0)
 		r = platform_read(config->root, &agent->platform_arena, &agent->platform, err);

@@ -1,6 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/due.h"
 
+int64_t due_last(struct due_ahead *ahead, int64_t last_at, int64_t now)
+{
+	if (last_at <= now) {
+		*ahead = (struct due_ahead){ 0 };
+		return last_at;
+	}
+	if (ahead->last_at != last_at || ahead->counted_at > now)
+		*ahead = (struct due_ahead){ .last_at = last_at, .counted_at = now };
+	return ahead->counted_at;
+}
+
 int due_at(const struct due *due, int64_t now, int64_t *ret_at, struct err *err)
 {
 	struct schedule schedule;

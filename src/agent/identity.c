@@ -160,9 +160,10 @@ static int enrol(const struct agent_config *config, const struct state *state,
 	return r;
 }
 
-/* What the state folder says. Returns: 1 it is this machine; 0 it says nothing; -EKEYREJECTED */
+/* What the state folder says. Returns: 1 it is this machine; 0 it says nothing; -EKEYREJECTED it is
+ * another, named in ret_other */
 static int read_registration(const struct state *state, const char *fingerprint,
-        struct service *service, struct err *err)
+        struct service *service, char ret_other[64], struct err *err)
 {
 	autobuf text = BUF(STATE_FILE_MAX);
 	struct arena arena = ARENA(1u << 20);
@@ -176,11 +177,13 @@ static int read_registration(const struct state *state, const char *fingerprint,
 	if (r == 0 && !is_instance(instance))
 		r = err_set(
 		        err, -ERR_FORMAT, "%s/%s names no managed node", state->path, REGISTRATION);
-	if (r == 0 && !str_eq(value_get_str(v, STR("Fingerprint")), str_from_c(fingerprint)))
+	if (r == 0 && !str_eq(value_get_str(v, STR("Fingerprint")), str_from_c(fingerprint))) {
+		(void)snprintf(ret_other, sizeof(service->instance), STR_FMT, STR_ARG(instance));
 		r = err_set(err, -EKEYREJECTED,
 		        "the state folder was copied from another machine, which is " STR_FMT
 		        ": this one has to be registered by an activation of its own",
 		        STR_ARG(instance));
+	}
 	if (r == 0) {
 		(void)snprintf(
 		        service->instance, sizeof(service->instance), STR_FMT, STR_ARG(instance));
@@ -205,26 +208,6 @@ static int use_given(const struct agent_config *config, struct service *service,
 	(void)snprintf(keys->token, sizeof(keys->token), "%s", config->token ? config->token : "");
 	(void)snprintf(service->instance, sizeof(service->instance), "%s", config->instance);
 	return 0;
-}
-
-int identity_open(const struct agent_config *config, const struct state *state,
-        struct service *service, struct err *err)
-{
-	char fingerprint[FINGERPRINT_SIZE];
-	if (is_set(config->key_id))
-		return use_given(config, service, err);
-	int r = identity_fingerprint(config->root, state, fingerprint, err);
-	if (r < 0)
-		return r;
-	bool has_activation = is_set(config->activation_id) && is_set(config->activation_code);
-	r = read_registration(state, fingerprint, service, err);
-	if (r == 1 || (r < 0 && (r != -EKEYREJECTED || !has_activation)))
-		return r < 0 ? r : 0;
-	if (!has_activation)
-		return err_set(err, -EINVAL,
-		        "this host is not registered: --activation-id and --activation-code are "
-		        "needed once");
-	return enrol(config, state, service, fingerprint, err);
 }
 
 /* ---- credentials ---- */
@@ -303,6 +286,50 @@ static int ask_token(const struct agent_config *config, const struct state *stat
 	arena_fini(&arena);
 	return r;
 }
+
+/* ---- who this is ---- */
+
+/*
+ * This machine has a copy of another one's identity. It does not use it, but the server learns of
+ * it, so that its operators do: what is asked for with another fingerprint is refused and noted
+ * there.
+ */
+static void tell_of_copy(const struct agent_config *config, const struct state *state,
+        struct service *service, const char *instance, int64_t now)
+{
+	struct err none = { 0 };
+	if (!service->session || !*instance)
+		return;
+	(void)snprintf(service->instance, sizeof(service->instance), "%s", instance);
+	(void)ask_token(config, state, service, KEY, now, &none);
+	service_forget(service);
+	service->instance[0] = '\0';
+}
+
+int identity_open(const struct agent_config *config, const struct state *state,
+        struct service *service, int64_t now, struct err *err)
+{
+	char fingerprint[FINGERPRINT_SIZE];
+	if (is_set(config->key_id))
+		return use_given(config, service, err);
+	int r = identity_fingerprint(config->root, state, fingerprint, err);
+	if (r < 0)
+		return r;
+	bool has_activation = is_set(config->activation_id) && is_set(config->activation_code);
+	char other[sizeof(service->instance)] = "";
+	r = read_registration(state, fingerprint, service, other, err);
+	if (r == -EKEYREJECTED)
+		tell_of_copy(config, state, service, other, now);
+	if (r == 1 || (r < 0 && (r != -EKEYREJECTED || !has_activation)))
+		return r < 0 ? r : 0;
+	if (!has_activation)
+		return err_set(err, -EINVAL,
+		        "this host is not registered: --activation-id and --activation-code are "
+		        "needed once");
+	return enrol(config, state, service, fingerprint, err);
+}
+
+/* ---- renewal ---- */
 
 static int rotate(const struct state *state, struct service *service, struct err *err)
 {

@@ -27,13 +27,14 @@ int identity_fingerprint(
  * Know who this host is: as the state folder says, by given keys, or by registering with the
  * activation.
  *
+ * In:      now  the wall clock, in seconds
  * Out:     service  its instance, and given keys
- * Returns: 0; -EKEYREJECTED when the folder is a copy of another machine's, or the server refuses
- *          the activation; -EINVAL when there is nothing to register with; else what the call or
- *          the folder says: trying again may help
+ * Returns: 0; -EKEYREJECTED when the folder is a copy of another machine's, of which the server is
+ *          told, or the server refuses the activation; -EINVAL when there is nothing to register
+ * with; else what the call or the folder says: trying again may help
  */
 int identity_open(const struct agent_config *config, const struct state *state,
-        struct service *service, struct err *err);
+        struct service *service, int64_t now, struct err *err);
 
 /** Are new credentials due: there are none, half of their life is over, or the clock was moved?
  * Given keys are never due. */

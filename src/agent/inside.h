@@ -6,6 +6,7 @@
  */
 
 #include "agent/backoff.h"
+#include "agent/due.h"
 #include "agent/job.h"
 #include "agent/log.h"
 #include "agent/poller.h"
@@ -26,8 +27,9 @@ struct kept {
 	str content;           /* JSON; empty: to be asked for */
 	str checksum;          /* of that content; in `document` */
 	int64_t ran_at;        /* wall clock; 0: not by this process */
-	int64_t began_ms;      /* the same, monotonic */
-	bool is_asked;         /* a refresh named it: at once */
+	struct due_ahead ran_ahead, last_ahead;
+	int64_t began_ms; /* the same, monotonic */
+	bool is_asked;    /* a refresh named it: at once */
 	bool is_listed;
 	bool is_changed;   /* while it ran: to be listed again */
 	unsigned n_broken; /* times in a row that its document could not be had */
@@ -66,6 +68,8 @@ struct agent {
 	struct job jobs[SLOT_COUNT];
 	struct kept *running;         /* in SLOT_ASSOCIATION */
 	struct told *running_command; /* in SLOT_COMMAND */
+	char run[37]; /* a name of this run made by chance: tells two agents with one identity apart
+	               */
 	bool is_stopped, is_ending;
 	size_t n_failed; /* runs that failed, for --once */
 };

@@ -12,13 +12,14 @@
 #include <unistd.h>
 
 #include "agent/backoff.h"
+#include "agent/hold.h"
 #include "agent/log.h"
 #include "base/cursor.h"
 #include "base/fs.h"
+#include "base/rest.h"
 #include "sandbox/sandbox.h"
 
-/* The server holds a poll for up to 20 seconds; the stock agent hangs up then. */
-#define POLL_TIMEOUT_MS 30000
+#define TIMEOUT_MS 30000
 #define HIDDEN_S 10
 #define SOON_MS 1000
 #define SOON_PAUSE_MS 2000
@@ -67,14 +68,23 @@ static bool say(int fd, str messages)
 	return true;
 }
 
-/* One poll. Returns: 0; as service_call(); -EPIPE when nobody listens any more */
-static int poll_once(struct service *service, int fd, int64_t *ret_retry_after_s, bool *ret_is_over)
+/* What a poller learns. */
+struct learnt {
+	struct backoff backoff;
+	struct hold hold;
+	bool is_over; /* its credentials are not accepted any more */
+};
+
+/* Was there no answer of the server itself? A gateway says so, if it says anything. */
+static bool is_broken(int r, const struct ssm_reply *reply)
 {
-	struct arena arena = ARENA((size_t)16 << 20);
+	return r < 0 && (r != -EREMOTEIO || reply->status == 502 || reply->status == 504);
+}
+
+static int ask(struct service *service, struct learnt *learnt, struct arena *arena,
+        struct ssm_reply *reply)
+{
 	autobuf body = BUF(1024);
-	autobuf text = BUF(POLLER_FRAME_MAX);
-	struct json_writer w = JSON_WRITER(&text, false);
-	struct ssm_reply reply = { .retry_after_s = -1 };
 	struct err err = { 0 };
 	char id[37];
 	if (!poller_uuid(id))
@@ -83,31 +93,53 @@ static int poll_once(struct service *service, int fd, int64_t *ret_retry_after_s
 	        "{\"Destination\":\"%s\",\"MessagesRequestId\":\"%s\","
 	        "\"VisibilityTimeoutInSeconds\":%d}",
 	        service->instance, id, HIDDEN_S);
-	int r = service_call(service, "EC2WindowsMessageDeliveryService.GetMessages",
-	        buf_str(&body), &arena, &reply, &err);
-	*ret_retry_after_s = reply.retry_after_s;
-	*ret_is_over = r == -EREMOTEIO && !service_may_retry(r, &reply);
+	int64_t began = now_ms();
+	rest_memory();
+	int r = service_wait(service, "EC2WindowsMessageDeliveryService.GetMessages",
+	        buf_str(&body), hold_wait_s(&learnt->hold), arena, reply, &err);
+	hold_ended(&learnt->hold, now_ms() - began, is_broken(r, reply));
+	learnt->is_over = r == -EREMOTEIO && !service_may_retry(r, reply);
+	return r;
+}
+
+/* One poll, and the pause behind it. Returns: 0; as service_call(); -EPIPE when nobody listens any
+ * more */
+static int poll_once(struct service *service, int fd, struct learnt *learnt)
+{
+	struct arena arena = ARENA((size_t)16 << 20);
+	autobuf text = BUF(POLLER_FRAME_MAX);
+	struct json_writer w = JSON_WRITER(&text, false);
+	struct ssm_reply reply = { .retry_after_s = -1 };
+	int64_t began = now_ms();
+	int r = ask(service, learnt, &arena, &reply);
 	const struct value *messages = r == 0 ? value_get(reply.value, STR("Messages")) : NULL;
 	if (value_count(messages) > 0) {
 		value_write_json(messages, &w);
 		if (!buf_failed(&text) && !say(fd, buf_str(&text)))
 			r = -EPIPE;
 	}
+	int64_t retry_after_s = reply.retry_after_s;
 	arena_fini(&arena);
+	if (r == 0)
+		backoff_worked(&learnt->backoff);
+	if (r == 0 && now_ms() - began < SOON_MS)
+		sleep_ms(SOON_PAUSE_MS);
+	else if (r < 0 && r != -EPIPE && !learnt->is_over)
+		sleep_ms(backoff_failed(&learnt->backoff, retry_after_s));
 	return r;
 }
 
 static void be_poller(const struct agent_config *config, const struct service *from, int fd)
 {
 	struct service service = *from;
-	struct backoff backoff = { .seed = (uint64_t)getpid() * 2654435761u + 1 };
+	struct learnt learnt = { .backoff = { .seed = (uint64_t)getpid() * 2654435761u + 1 } };
 	struct err err = { 0 };
 	sigset_t none;
 	const struct net_session_config session = {
 		.endpoint = config->server,
 		.ca_file = config->ca_file && *config->ca_file ? config->ca_file : NULL,
 		.connect_timeout_ms = 10000,
-		.timeout_ms = POLL_TIMEOUT_MS,
+		.timeout_ms = TIMEOUT_MS,
 	};
 	/* Neither the state folder, nor the supervisor's own way to the server. */
 	const int keep[] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, fd };
@@ -125,16 +157,8 @@ static void be_poller(const struct agent_config *config, const struct service *f
 		agent_log(LOG_ERROR, "%s", err.text);
 		_exit(1);
 	}
-	for (bool is_over = false; !is_over && r != -EPIPE;) {
-		int64_t began = now_ms(), retry_after_s = -1;
-		r = poll_once(&service, fd, &retry_after_s, &is_over);
-		if (r < 0 && !is_over && r != -EPIPE)
-			sleep_ms(backoff_failed(&backoff, retry_after_s));
-		else if (r == 0 && now_ms() - began < SOON_MS)
-			sleep_ms(SOON_PAUSE_MS);
-		if (r == 0)
-			backoff_worked(&backoff);
-	}
+	while (!learnt.is_over && r != -EPIPE)
+		r = poll_once(&service, fd, &learnt);
 	net_session_close(service.session);
 	_exit(2);
 }

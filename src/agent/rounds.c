@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "agent/due.h"
 #include "agent/inside.h"
 #include "aws/timestamp.h"
 #include "net/reader.h"
@@ -222,17 +221,18 @@ static int ask_document(struct agent *agent, struct kept *kept, struct err *err)
 	return r;
 }
 
-static int64_t due_ms(const struct kept *kept, int64_t wall_ms)
+static int64_t due_ms(struct kept *kept, int64_t wall_ms)
 {
+	int64_t now = wall_ms / 1000;
 	const struct due due = { .detailed_status = kept->is.detailed_status,
-		.last_at = kept->is.last_at,
-		.ran_at = kept->ran_at,
+		.last_at = due_last(&kept->last_ahead, kept->is.last_at, now),
+		.ran_at = due_last(&kept->ran_ahead, kept->ran_at, now),
 		.expression = kept->is.expression,
 		.offset_days = kept->is.offset_days };
 	int64_t at = DUE_NEVER;
 	if (kept->is_asked)
 		return 0;
-	if (due_at(&due, wall_ms / 1000, &at, NULL) < 0 || at == DUE_NEVER)
+	if (due_at(&due, now, &at, NULL) < 0 || at == DUE_NEVER)
 		return INT64_MAX;
 	return at * 1000 <= wall_ms ? 0 : at * 1000 - wall_ms;
 }
@@ -249,6 +249,9 @@ int64_t rounds_next_ms(const struct agent *agent)
 		int64_t at = now + wait;
 		if (at < agent->kept[i].not_before_ms)
 			at = agent->kept[i].not_before_ms;
+		/* As may_begin() has it. */
+		if (agent->kept[i].content.n == 0 && at < agent->away_until_ms)
+			at = agent->away_until_ms;
 		if (at < next)
 			next = at;
 	}
@@ -306,7 +309,7 @@ static bool installs(const struct kept *kept)
 	       memmem(kept->content.p, kept->content.n, action, sizeof(action) - 1) != NULL;
 }
 
-static bool may_begin(const struct agent *agent, const struct kept *kept, int64_t now, int64_t wall)
+static bool may_begin(const struct agent *agent, struct kept *kept, int64_t now, int64_t wall)
 {
 	/* A document that is not at hand has to wait for the server. */
 	return kept->not_before_ms <= now && due_ms(kept, wall) == 0 &&

@@ -15,18 +15,38 @@ static struct net_sign sign_of(const struct service *service, str name)
 	};
 }
 
+static struct net_sign sign_for(const struct service *service, const char *target)
+{
+	bool is_messages =
+	        str_has_prefix(str_from_c(target), STR("EC2WindowsMessageDeliveryService."));
+	return sign_of(service, is_messages ? STR("ec2messages") : STR("ssm"));
+}
+
+static int judge(int r, const char *target, const struct ssm_reply *reply, struct err *err)
+{
+	if (r < 0 || reply->error.n == 0)
+		return r;
+	return err_set(err, -EREMOTEIO, "%s: " STR_FMT ": " STR_FMT, target,
+	        STR_ARG(str_head(reply->error, 60)), STR_ARG(str_head(reply->message, 120)));
+}
+
 int service_call(struct service *service, const char *target, str body, struct arena *arena,
         struct ssm_reply *ret, struct err *err)
 {
-	str name = str_from_c(target);
-	bool is_messages = str_has_prefix(name, STR("EC2WindowsMessageDeliveryService."));
-	struct net_sign sign = sign_of(service, is_messages ? STR("ec2messages") : STR("ssm"));
+	struct net_sign sign = sign_for(service, target);
 	*ret = (struct ssm_reply){ .retry_after_s = -1 };
-	int r = ssm_call(service->session, &sign, name, body, 0, arena, ret, err);
-	if (r < 0 || ret->error.n == 0)
-		return r;
-	return err_set(err, -EREMOTEIO, "%s: " STR_FMT ": " STR_FMT, target,
-	        STR_ARG(str_head(ret->error, 60)), STR_ARG(str_head(ret->message, 120)));
+	int r = ssm_call(service->session, &sign, str_from_c(target), body, 0, arena, ret, err);
+	return judge(r, target, ret, err);
+}
+
+int service_wait(struct service *service, const char *target, str body, unsigned wait_s,
+        struct arena *arena, struct ssm_reply *ret, struct err *err)
+{
+	struct net_sign sign = sign_for(service, target);
+	*ret = (struct ssm_reply){ .retry_after_s = -1 };
+	int r = ssm_wait(
+	        service->session, &sign, str_from_c(target), body, wait_s, arena, ret, err);
+	return judge(r, target, ret, err);
 }
 
 int service_rest(struct service *service, const char *method, str path, str body, bool is_json,

@@ -36,6 +36,12 @@ int service_call(struct service *service, const char *target, str body, struct a
         struct ssm_reply *ret, struct err *err);
 
 /**
+ * As service_call(), for a question that may be held. In: wait_s  as in ssm_wait()
+ */
+int service_wait(struct service *service, const char *target, str body, unsigned wait_s,
+        struct arena *arena, struct ssm_reply *ret, struct err *err);
+
+/**
  * Call an operation that is no JSON 1.1: method and path of the service `sonde`.
  *
  * Returns: 0 whatever the status; as net_call()

@@ -71,7 +71,13 @@ static int prepare(struct state *state, struct err *err)
 	if (mkdirat(state->dir, "jobs", 0700) < 0 ||
 	        (mkdirat(state->dir, "spool", 0700) < 0 && errno != EEXIST))
 		return err_set(err, -errno, "%s: cannot make a folder: %m", state->path);
-	return 0;
+	/* What was being written when an earlier life was cut off; it may be a key. */
+	autoclose int spool =
+	        openat(state->dir, "spool", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	r = spool < 0 ? -errno : fs_sweep(spool);
+	if (r == 0)
+		r = fs_sweep(state->dir);
+	return r < 0 ? err_set(err, r, "%s: cannot be cleaned", state->path) : 0;
 }
 
 int state_open(const char *path, struct state *ret, struct err *err)
@@ -162,6 +168,9 @@ int state_destroy(const char *path, struct err *err)
 	}
 	if (r < 0)
 		return r;
+	r = fs_sweep(dir);
+	if (r < 0)
+		return err_set(err, r, "%s: cannot be cleaned", path);
 	if (unlinkat(dir, OWNER, 0) < 0)
 		return err_set(err, -errno, "%s/%s: %m", path, OWNER);
 	/* Something that is not the agent's may lie there: it stays, and the folder with it. */

@@ -118,6 +118,36 @@ int fs_replace(int dir_fd, const char *name, str bytes, unsigned mode, struct er
 	return r < 0 ? err_set(err, r, "%s: cannot write: %s", name, strerror(-r)) : 0;
 }
 
+/* ".<name>.<16 hexadecimal digits>.new", as make_temp() has it. */
+static bool is_temp(str name)
+{
+	size_t tail = sizeof(".0123456789abcdef.new") - 1;
+	if (name.n <= tail + 1 || name.p[0] != '.' || !str_has_suffix(name, STR(".new")))
+		return false;
+	str digits = { name.p + name.n - tail, tail - 4 };
+	for (size_t i = 1; i < digits.n; i++) {
+		if (!is_digit(digits.p[i]) && (digits.p[i] < 'a' || digits.p[i] > 'f'))
+			return false;
+	}
+	return digits.p[0] == '.';
+}
+
+int fs_sweep(int dir_fd)
+{
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	int r = dir ? 0 : -errno;
+	if (!dir && fd >= 0)
+		(void)close(fd);
+	for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL;) {
+		if (is_temp(str_from_c(entry->d_name)) && unlinkat(dir_fd, entry->d_name, 0) < 0)
+			r = -errno;
+	}
+	if (dir)
+		(void)closedir(dir);
+	return r;
+}
+
 /* Returns: 0 also when a folder of that name is there; -errno */
 static int make_dir(const char *path, unsigned mode)
 {

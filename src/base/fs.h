@@ -34,7 +34,15 @@ int fs_read_fd(int fd, const char *name, struct buf *out, struct err *err);
 int fs_replace(int dir_fd, const char *name, str bytes, unsigned mode, struct err *err);
 
 /**
- * The same for a file by its whole path, whose folder must be there.
+ * Remove what fs_replace() in processes that were killed left in a folder. The caller is the only
+ * one who writes there.
+ *
+ * Returns: 0; -errno
+ */
+int fs_sweep(int dir_fd);
+
+/**
+ * The same as fs_replace() for a file by its whole path, whose folder must be there.
  *
  * Returns: 0; -errno; -EINVAL when the path ends in '/'
  */

@@ -21,7 +21,7 @@ static uint64_t seed(void)
 }
 
 /* Multiply-and-fold over 8 bytes at a time, as wyhash does it. */
-static uint64_t hash(str s)
+uint64_t map_hash(str s)
 {
 	uint64_t h = seed() ^ s.n;
 	while (s.n > 0) {
@@ -54,7 +54,7 @@ void **map_find(const struct map *map, str key)
 {
 	if (map->n == 0)
 		return NULL;
-	uint32_t at = *slot_of(map, key, hash(key));
+	uint32_t at = *slot_of(map, key, map_hash(key));
 	return at ? &map->entries[at - 1].value : NULL;
 }
 
@@ -86,7 +86,7 @@ void **map_at(struct map *map, str key)
 	if (map->n == map->cap && !grow(map))
 		return NULL;
 	assert(map->entries);
-	uint64_t h = hash(key);
+	uint64_t h = map_hash(key);
 	uint32_t *slot = slot_of(map, key, h);
 	struct map_entry *e = &map->entries[map->n];
 	if (arena_copy(map->arena, key, &e->key) < 0)

@@ -41,3 +41,7 @@ void **map_find(const struct map *map, str key);
  * Returns: valid until the next insertion; NULL when the arena is full
  */
 void **map_at(struct map *map, str key);
+
+/** The hash that maps use: seeded in each process, so that nobody outside can make keys collide.
+ * For tables of another shape. */
+uint64_t map_hash(str key);

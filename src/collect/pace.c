@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A token bucket. What was used is the sum of the CPU clocks of the process and its children. What
- * is allowed grows with time at a rate R below the limit L, and may run ahead of what was used by
- * at most a burst B. Whoever finds more used than allowed sleeps until that is made good. If nobody
- * is ever more than an overshoot O ahead, then in any window of W seconds at most R*W + B + O is
- * used, so R is chosen as L - (B + O) / W.
+ * A token bucket. What was used is the sum of the CPU clocks of the process and of the children
+ * that run, and what the kernel has noted of those that have ended: all of them, whoever started
+ * them, and what their end itself took, which no clock of theirs shows any more. What is allowed
+ * grows with time at a rate R below the limit L, and may run ahead of what was used by at most a
+ * burst B. Whoever finds more used than allowed sleeps until that is made good. If nobody is ever
+ * more than an overshoot O ahead, then in any window of W seconds at most R*W + B + O is used, so R
+ * is chosen as L - (B + O) / W.
  *
  * O is small because nobody relies on being woken to stop: each process has a timer on its own CPU
  * clock, which the kernel checks as it charges the time, so that a thread stops itself after a few
@@ -25,12 +27,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define NS_PER_S INT64_C(1000000000)
 #define NS_PER_MS INT64_C(1000000)
+#define NS_PER_US INT64_C(1000)
 #define RATE_NS INT64_C(100000)
 
 /* CPU time after which a thread looks at the account. */
@@ -67,7 +71,7 @@ struct pace {
 	int64_t burst_ns;
 	atomic_llong origin_ns; /* when nothing was allowed yet */
 	atomic_llong looked_ns;
-	atomic_llong gone_ns; /* used by children that are no more */
+	int64_t ended_ns; /* of children that had ended before it was begun */
 	struct child children[PACE_CHILDREN_MAX];
 	struct board *board;
 	int index; /* of a child that has joined; -1: the process that began it */
@@ -81,10 +85,20 @@ static int64_t read_clock(clockid_t id)
 	return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
+/* What children used that have ended and were waited for, and children of theirs. */
+static int64_t read_ended(void)
+{
+	struct rusage usage;
+	if (getrusage(RUSAGE_CHILDREN, &usage) < 0)
+		return 0;
+	return ((int64_t)usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * NS_PER_S +
+	       ((int64_t)usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * NS_PER_US;
+}
+
 /* Look at all clocks, and show what they say. */
 static int64_t used_by_all(struct pace *pace)
 {
-	int64_t sum = read_clock(CLOCK_PROCESS_CPUTIME_ID) + atomic_load(&pace->gone_ns);
+	int64_t sum = read_clock(CLOCK_PROCESS_CPUTIME_ID) + read_ended() - pace->ended_ns;
 	for (unsigned i = 0; i < PACE_CHILDREN_MAX; i++) {
 		struct child *child = &pace->children[i];
 		clockid_t clock = atomic_load(&child->clock);
@@ -214,6 +228,7 @@ int pace_begin(unsigned limit_pct, struct pace **ret_pace, struct err *err)
 	pace->board = board;
 	pace->index = -1;
 	pace->limit_pct = limit_pct;
+	pace->ended_ns = read_ended();
 	choose_rate(pace, limit_pct);
 	int64_t now = read_clock(CLOCK_MONOTONIC);
 	atomic_store(&pace->origin_ns, now);
@@ -239,7 +254,8 @@ int pace_join(struct pace *pace, unsigned index)
 void pace_watch(struct pace *pace, unsigned index, int pid)
 {
 	clockid_t clock;
-	if (!pace || clock_getcpuclockid(pid, &clock) != 0)
+	if (!pace || pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 ||
+	        atomic_load(&pace->children[index].clock) == clock)
 		return;
 	pace_leave(pace, index);
 	atomic_store(&pace->children[index].clock, clock);
@@ -250,8 +266,8 @@ void pace_leave(struct pace *pace, unsigned index)
 	if (!pace)
 		return;
 	struct child *child = &pace->children[index];
-	(void)atomic_fetch_add(&pace->gone_ns, atomic_exchange(&child->used_ns, 0));
 	atomic_store(&child->clock, 0);
+	atomic_store(&child->used_ns, 0);
 	atomic_store(&pace->board->counted_ns[index], 0);
 }
 

@@ -2,7 +2,8 @@
 #pragma once
 
 /**
- * Pace: a limit on processor time, held by the process and the children that join it together.
+ * Pace: a limit on processor time, held by the process and the children that join it together. What
+ * other children use counts when they are watched, or have ended; it is they who are waited for.
  *
  * Over any PACE_WINDOW_MS they use at most the limit, as measured by their own CPU clocks. Whoever
  * has run ahead of it waits. Every function takes NULL for "no limit".
@@ -20,8 +21,10 @@
 #define PACE_MIN_PCT 1
 #define PACE_MAX_PCT 6400
 
-/** Most children. */
-#define PACE_CHILDREN_MAX 16
+/** Most children that are watched: parsers, and one more. */
+#define PACE_CHILDREN_MAX 17
+/** The place of sonde-net, which whoever calls a server watches. */
+#define PACE_NET (PACE_CHILDREN_MAX - 1)
 
 struct pace;
 
@@ -45,10 +48,16 @@ int pace_begin(unsigned limit_pct, struct pace **ret_pace, struct err *err);
  */
 int pace_join(struct pace *pace, unsigned index);
 
-/** Count the time of a child, by its CPU clock, until pace_leave(). In: index  as in pace_join() */
+/**
+ * Count the time of a child, all of it, by its CPU clock, until pace_leave(). One that is watched
+ * already is not counted twice.
+ *
+ * In:      index  as in pace_join()
+ *          pid    0: nobody
+ */
 void pace_watch(struct pace *pace, unsigned index, int pid);
 
-/** A child has ended, or is not to be counted any more: its time so far stays on the account. */
+/** A child has ended and was waited for, and stays on the account as every such child does. */
 void pace_leave(struct pace *pace, unsigned index);
 
 /**

@@ -21,7 +21,7 @@
  */
 #define SILENCE_MS 60000
 
-_Static_assert(POOL_PARSERS_MAX <= PACE_CHILDREN_MAX, "each parser is counted");
+_Static_assert(POOL_PARSERS_MAX <= PACE_NET, "each parser is counted");
 
 struct worker {
 	unsigned index;

@@ -187,11 +187,21 @@ static int put_host(struct plan *plan, struct err *err)
 	return 0;
 }
 
+/* What the host's own upload tells of its packages, others may want to know. */
+static void learn_origins(const struct plan *plan, struct origins *origins)
+{
+	const struct element_list *list = &plan->lists[HOST_OS_SET];
+	const struct host_item *word = elements_word(plan->slot->host, HOST_OS_SET);
+	if (plan->is_list[HOST_OS_SET] && word && !elements_lack_sources(word->type))
+		origins_learn(origins, plan->fleet->dictionary, list->ids, list->n, true);
+}
+
 static void apply(struct plan *plan)
 {
 	struct fleet *fleet = plan->fleet;
 	int bucket = host_bucket(plan->number);
 	(void)pthread_rwlock_wrlock(&fleet->world);
+	struct origins *origins = &fleet_account(fleet, plan->draft.account)->origins;
 	generation_publish(fleet->generation, plan->prepared, plan->n_prepared);
 	for (int k = 0; k < HOST_N_SETS; k++)
 		sets_move(fleet->sets, plan->number, plan->old->sets[k], plan->made->sets[k]);
@@ -209,12 +219,15 @@ static void apply(struct plan *plan)
 	if (plan->group)
 		apply_closings(fleet, TAKE(plan->group));
 
+	fleet_count_names(fleet, plan->old, plan->made);
 	atomic_store(&plan->made->ping_at, atomic_load(&plan->old->ping_at));
 	host_free(plan->slot->host);
 	plan->slot->host = TAKE(plan->made);
 	plan->old = NULL;
 	fleet_count(fleet);
 	(void)pthread_rwlock_unlock(&fleet->world);
+	learn_origins(plan, origins);
+	fleet_tell_names(fleet);
 }
 
 int plan_commit(struct plan *plan, struct err *err)

@@ -15,7 +15,8 @@
 #include "fleet/keys.h"
 #include "fleet/sure.h"
 
-#define RECORD_VERSION 1u
+/* Version 1 had exactly one place of each package, which might be empty. */
+#define RECORD_VERSION 2u
 #define ID_BYTES (sizeof(((struct closing_host *)NULL)->id) - 1)
 
 /* ---- records ---- */
@@ -50,7 +51,9 @@ void closing_write(const struct closing_draft *draft, struct buf *out)
 	for (size_t i = 0; i < draft->n_packages; i++) {
 		buf_add_u32(out, draft->packages[i].element);
 		buf_add_str(out, draft->packages[i].fixed_in);
-		buf_add_str(out, draft->packages[i].path);
+		buf_add_u32(out, (uint32_t)draft->packages[i].n_paths);
+		for (size_t k = 0; k < draft->packages[i].n_paths; k++)
+			buf_add_str(out, draft->packages[i].paths[k]);
 	}
 	buf_add_u32(out, (uint32_t)draft->n_hosts);
 	for (size_t i = 0; i < draft->n_hosts; i++) {
@@ -65,7 +68,8 @@ void closing_write(const struct closing_draft *draft, struct buf *out)
 /* Where what is read goes; NULL while it is only counted. */
 struct reading {
 	struct closing_group *group;
-	size_t n_entries, n_packages;
+	uint8_t version;
+	size_t n_entries, n_packages, n_paths;
 };
 
 static double read_double(struct cursor *cursor)
@@ -74,6 +78,25 @@ static double read_double(struct cursor *cursor)
 	double v;
 	memcpy(&v, &bits, sizeof(v));
 	return v;
+}
+
+static void read_paths(
+        struct cursor *cursor, struct reading *reading, struct closed_package *package)
+{
+	size_t n = reading->version == 1 ? 1 : cursor_u32(cursor);
+	if (n > cursor->rest.n / 4)
+		cursor->failed = true;
+	if (reading->group)
+		package->paths = reading->group->paths + reading->n_paths;
+	for (size_t i = 0; !cursor_failed(cursor) && i < n; i++) {
+		str path = cursor_str(cursor);
+		if (path.n == 0)
+			continue;
+		if (reading->group)
+			reading->group->paths[reading->n_paths] = path;
+		reading->n_paths++;
+		package->n_paths++;
+	}
 }
 
 static void read_packages(
@@ -91,7 +114,7 @@ static void read_packages(
 	for (size_t i = 0; i < n; i++) {
 		struct closed_package package = { .element = cursor_u32(cursor) };
 		package.fixed_in = cursor_str(cursor);
-		package.path = cursor_str(cursor);
+		read_paths(cursor, reading, &package);
 		if (reading->group)
 			reading->group->packages[reading->n_packages] = package;
 		reading->n_packages++;
@@ -159,19 +182,19 @@ int closing_read(int64_t account, int64_t closed_at, uint32_t counter, str recor
         struct closing_group **ret, struct err *err)
 {
 	struct cursor cursor = CURSOR(record);
-	struct reading count = { .group = NULL };
 	uint8_t version = cursor_u8(&cursor), reason = cursor_u8(&cursor);
+	struct reading count = { .version = version };
 	if (!cursor_failed(&cursor) && version > RECORD_VERSION)
 		return err_set(err, -ERR_UNSUPPORTED,
 		        "a record of closed findings was written by a newer program");
-	if (version != RECORD_VERSION || cursor_failed(&cursor) || reason > CLOSED_INELIGIBLE ||
+	if (version == 0 || cursor_failed(&cursor) || reason > CLOSED_INELIGIBLE ||
 	        !read_body(cursor.rest, &count))
 		return err_set(err, -ERR_FORMAT, "a record of closed findings is damaged");
 
 	str body = cursor.rest;
-	size_t bytes = sizeof(struct closing_group) +
-	               count.n_entries * sizeof(struct closed_entry) +
-	               count.n_packages * sizeof(struct closed_package);
+	size_t bytes =
+	        sizeof(struct closing_group) + count.n_entries * sizeof(struct closed_entry) +
+	        count.n_packages * sizeof(struct closed_package) + count.n_paths * sizeof(str);
 	struct closing_group *group = malloc(bytes + body.n);
 	if (!group)
 		return err_set(err, -ENOMEM, "no memory for closed findings");
@@ -184,9 +207,10 @@ int closing_read(int64_t account, int64_t closed_at, uint32_t counter, str recor
 		.entries = (void *)(group + 1),
 	};
 	group->packages = (void *)(group->entries + count.n_entries);
+	group->paths = (void *)(group->packages + count.n_packages);
 	if (body.n > 0)
 		memcpy((char *)group + bytes, body.p, body.n);
-	struct reading reading = { .group = group };
+	struct reading reading = { .group = group, .version = version };
 	(void)read_body((str){ (char *)group + bytes, body.n }, &reading);
 	*ret = group;
 	return 0;

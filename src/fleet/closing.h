@@ -17,6 +17,13 @@
 #define CLOSING_INELIGIBLE_S (INT64_C(3) * 86400)
 #define CLOSING_REOPEN_S (INT64_C(7) * 86400)
 
+/** Most places that are kept of one package, and bytes of places of one finding, and of all that
+ * one change of a host, or one renewal, closes: what would not fit is kept without its places. */
+#define CLOSING_PATHS_MAX 64u
+#define CLOSING_FINDING_BYTES ((size_t)256 << 10)
+#define CLOSING_HOST_BYTES ((size_t)8 << 20)
+#define CLOSING_RENEWAL_BYTES ((size_t)256 << 20)
+
 /** Most hosts of one vulnerability in one record. */
 #define CLOSING_HOSTS_MAX 1000u
 
@@ -59,6 +66,7 @@ struct closing_group {
 	size_t n, n_open_again;
 	struct closed_entry *entries;
 	struct closed_package *packages;
+	str *paths;
 };
 
 /**

@@ -123,14 +123,6 @@ void content_fact(struct content_job *job, const char *key, str value)
 	        (struct pair){ str_from_c(key), str_head(value, CONTENT_FACT_MAX) };
 }
 
-bool content_rows_begin(struct content_job *job)
-{
-	if (json_array_begin(&job->json))
-		return true;
-	content_fail(job, -ERR_FORMAT, "it is not an array of rows");
-	return false;
-}
-
 static void read_member(
         struct content_job *job, str key, const struct column *columns, size_t n, char *row)
 {
@@ -154,31 +146,35 @@ void content_read_members(
 		read_member(job, key, columns, n, row);
 }
 
-bool content_rows_next(struct content_job *job, const struct column *columns, size_t n, void *row,
-        size_t row_bytes)
+void content_rows(struct content_job *job, struct row_form form, void *row,
+        void (*take)(struct content_job *job, void *row))
 {
+	if (!json_array_begin(&job->json))
+		return content_fail(job, -ERR_FORMAT, "it is not an array of rows");
 	while (job->failed == 0 && json_next_element(&job->json)) {
 		job->row++;
 		if (!json_object_begin(&job->json)) {
 			content_refuse(job, SKIP_DAMAGE, "is no object");
 			continue;
 		}
-		memset(row, 0, row_bytes);
-		content_read_members(job, columns, n, row);
+		memset(row, 0, form.bytes);
+		content_read_members(job, form.columns, form.n, row);
 		if (!json_failed(&job->json))
-			return true;
+			take(job, row);
 	}
-	return false;
+}
+
+static void pass_over(struct content_job *job, void *row)
+{
+	(void)job;
+	(void)row;
 }
 
 /* A type that means nothing here: its rows are counted. */
 static void read_other(struct content_job *job)
 {
 	char none;
-	if (!content_rows_begin(job))
-		return;
-	while (content_rows_next(job, NULL, 0, &none, 0))
-		;
+	content_rows(job, (struct row_form){ .n = 0 }, &none, pass_over);
 }
 
 static const struct content_type content_other = { .read = read_other };

@@ -20,6 +20,10 @@
 #define FACT_PACKAGE_LIMIT "Sonde.PackageLimitReached"
 #define FACT_DAILY_LIMIT_AT "Sonde.DailyLimitAt"
 
+/** How many packages of the host are matched by their own names, although advisories name source
+ * packages, because nobody told what their sources are; gone when there is none. */
+#define FACT_BY_NAME "Sonde.PackagesByName"
+
 /** Types by name, where other rooms need them. */
 #define CONTENT_APPLICATION "AWS:Application"
 #define CONTENT_INSTANCE "AWS:InstanceInformation"

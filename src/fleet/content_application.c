@@ -149,8 +149,9 @@ static void offer_rpm(struct content_job *job, struct row *row)
 	content_offer(job, &pkg);
 }
 
-static void take_row(struct content_job *job, struct row *row)
+static void take_row(struct content_job *job, void *at)
 {
+	struct row *row = at;
 	row->release = or_empty(row->release);
 	row->epoch = or_empty(row->epoch);
 	row->arch = or_empty(row->arch);
@@ -170,11 +171,7 @@ static void take_row(struct content_job *job, struct row *row)
 static void read_rows(struct content_job *job)
 {
 	struct row row;
-	if (!content_rows_begin(job))
-		return;
-	while (content_rows_next(
-	        job, columns, sizeof(columns) / sizeof(columns[0]), &row, sizeof(row)))
-		take_row(job, &row);
+	content_rows(job, ROW_FORM(row, columns), &row, take_row);
 }
 
 const struct content_type content_application = {

@@ -28,8 +28,11 @@ static void told(struct content_job *job, const char *key, str value)
 		content_fact(job, key, value);
 }
 
-static void take_instance(struct content_job *job, const struct instance *row)
+static void take_instance(struct content_job *job, void *at)
 {
+	const struct instance *row = at;
+	if (job->row != 1)
+		return;
 	told(job, "AgentStatus", row->agent_status);
 	told(job, "AgentType", row->agent_type);
 	told(job, "AgentVersion", row->agent_version);
@@ -43,13 +46,7 @@ static void take_instance(struct content_job *job, const struct instance *row)
 static void read_instance(struct content_job *job)
 {
 	struct instance row;
-	if (!content_rows_begin(job))
-		return;
-	while (content_rows_next(job, instance_columns,
-	        sizeof(instance_columns) / sizeof(instance_columns[0]), &row, sizeof(row))) {
-		if (job->row == 1)
-			take_instance(job, &row);
-	}
+	content_rows(job, ROW_FORM(row, instance_columns), &row, take_instance);
 }
 
 const struct content_type content_instance = {
@@ -65,15 +62,17 @@ static const struct column detailed_columns[] = {
 	COLUMN(struct detailed, "KernelVersion", kernel),
 };
 
+static void take_detailed(struct content_job *job, void *at)
+{
+	const struct detailed *row = at;
+	if (job->row == 1)
+		told(job, "Kernel", row->kernel);
+}
+
 static void read_detailed(struct content_job *job)
 {
 	struct detailed row;
-	if (!content_rows_begin(job))
-		return;
-	while (content_rows_next(job, detailed_columns, 1, &row, sizeof(row))) {
-		if (job->row == 1)
-			told(job, "Kernel", row.kernel);
-	}
+	content_rows(job, ROW_FORM(row, detailed_columns), &row, take_detailed);
 }
 
 const struct content_type content_detailed = {
@@ -96,19 +95,20 @@ static void tell_limit(struct content_job *job, const char *key, str word)
 	content_fact(job, key, str_eq_nocase(word, STR("true")) ? STR("true") : STR(""));
 }
 
+static void take_metrics(struct content_job *job, void *at)
+{
+	const struct metrics *row = at;
+	/* A run that failed before it had scanned knows of no limits: nothing changes. */
+	if (job->row != 1 || (row->time_limit.n == 0 && row->package_limit.n == 0))
+		return;
+	tell_limit(job, FACT_TIME_LIMIT, row->time_limit);
+	tell_limit(job, FACT_PACKAGE_LIMIT, row->package_limit);
+}
+
 static void read_metrics(struct content_job *job)
 {
 	struct metrics row;
-	if (!content_rows_begin(job))
-		return;
-	while (content_rows_next(job, metrics_columns,
-	        sizeof(metrics_columns) / sizeof(metrics_columns[0]), &row, sizeof(row))) {
-		/* A run that failed before it had scanned knows of no limits: nothing changes. */
-		if (job->row != 1 || (row.time_limit.n == 0 && row.package_limit.n == 0))
-			continue;
-		tell_limit(job, FACT_TIME_LIMIT, row.time_limit);
-		tell_limit(job, FACT_PACKAGE_LIMIT, row.package_limit);
-	}
+	content_rows(job, ROW_FORM(row, metrics_columns), &row, take_metrics);
 }
 
 const struct content_type content_metrics = {

@@ -78,8 +78,9 @@ static const struct column columns[] = {
 	COLUMN(struct row, "FilePath", path),
 };
 
-static void take_row(struct content_job *job, const struct row *row)
+static void take_row(struct content_job *job, void *at)
 {
+	const struct row *row = at;
 	struct package pkg = {
 		.type = content_package_type(row->manager),
 		.name = row->name,
@@ -99,11 +100,7 @@ static void take_row(struct content_job *job, const struct row *row)
 static void read_rows(struct content_job *job)
 {
 	struct row row;
-	if (!content_rows_begin(job))
-		return;
-	while (content_rows_next(
-	        job, columns, sizeof(columns) / sizeof(columns[0]), &row, sizeof(row)))
-		take_row(job, &row);
+	content_rows(job, ROW_FORM(row, columns), &row, take_row);
 }
 
 const struct content_type content_third_party = {

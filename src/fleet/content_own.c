@@ -98,8 +98,9 @@ static enum confidence confidence_of(str word)
 	return str_eq(word, STR("medium")) ? CONFIDENCE_MEDIUM : CONFIDENCE_LOW;
 }
 
-static void take_package(struct content_job *job, const struct row *row)
+static void take_package(struct content_job *job, void *at)
 {
+	const struct row *row = at;
 	struct package pkg = {
 		.type = row->type,
 		.name = row->name,
@@ -126,11 +127,7 @@ static void take_package(struct content_job *job, const struct row *row)
 static void read_packages(struct content_job *job)
 {
 	struct row row;
-	if (!content_rows_begin(job))
-		return;
-	while (content_rows_next(job, package_columns,
-	        sizeof(package_columns) / sizeof(package_columns[0]), &row, sizeof(row)))
-		take_package(job, &row);
+	content_rows(job, ROW_FORM(row, package_columns), &row, take_package);
 }
 
 /* What it does not tell is not known any more: an empty value deletes the fact. */

@@ -61,19 +61,26 @@ struct column {
 		{ (name), sizeof(name) - 1 }, offsetof(row, member)                                \
 	}
 
-/** Enter the array of rows. False, and the item has failed, if there is none. */
-bool content_rows_begin(struct content_job *job);
+/** A row that is read: its columns, and how much room it takes. */
+struct row_form {
+	const struct column *columns;
+	size_t n, bytes;
+};
+
+#define ROW_FORM(row, columns)                                                                     \
+	((struct row_form){ (columns), sizeof(columns) / sizeof((columns)[0]), sizeof(row) })
 
 /**
- * Read the next row.
+ * Read the array of rows ahead; the item fails if there is none.
  *
- * Out:     row  zeroed, then filled by the columns: texts and numbers as texts
- * Returns: false at the end; a row that is no object is noted and passed over
+ * In:      row   room for one row
+ *          take  is given each in turn, zeroed, then filled by the columns: texts, and numbers as
+ *                texts. A row that is no object is noted and passed over
  */
-bool content_rows_next(struct content_job *job, const struct column *columns, size_t n, void *row,
-        size_t row_bytes);
+void content_rows(struct content_job *job, struct row_form form, void *row,
+        void (*take)(struct content_job *job, void *row));
 
-/** Read the members of the object ahead; as content_rows_next(). */
+/** Read the members of the object ahead; as content_rows(). */
 void content_read_members(
         struct content_job *job, const struct column *columns, size_t n, void *row);
 

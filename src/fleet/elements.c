@@ -8,6 +8,11 @@
 /* A batch with so many records is committed before it takes more. */
 #define BATCH_FULL 3000u
 
+bool elements_lack_sources(str type)
+{
+	return str_eq(type, STR(CONTENT_APPLICATION));
+}
+
 bool elements_is_word(str type, int which)
 {
 	return str_eq(type, STR(FLEET_OWN_TYPE)) ||
@@ -130,32 +135,137 @@ static size_t sort_once(element_id *ids, size_t n)
 	return n_kept;
 }
 
+/* A list that is being made. */
+struct making {
+	struct fleet *fleet;
+	struct origins *origins; /* NULL: elements are as they are told */
+	struct store_batch *batch;
+	struct arena *arena;
+	element_id *ids;
+	size_t n, cap, n_by_name;
+	struct err *err;
+};
+
+static int number(struct making *m, const struct element *element)
+{
+	if (m->n == m->cap) {
+		size_t cap = 2 * m->cap + 64;
+		element_id *larger = arena_alloc(m->arena, cap, sizeof(*larger));
+		if (!larger)
+			return err_set(m->err, -ERR_LIMIT, "the packages need too much memory");
+		if (m->n > 0)
+			memcpy(larger, m->ids, m->n * sizeof(*larger));
+		m->ids = larger;
+		m->cap = cap;
+	}
+	int r = dictionary_element(m->fleet->dictionary, element, m->batch, &m->ids[m->n], m->err);
+	if (r < 0)
+		return r;
+	m->n++;
+	return elements_flush(m->fleet, m->batch, m->err);
+}
+
+/* An element as a stock agent tells it: with the sources that are known, or by its name only. */
+static int number_told(struct making *m, const struct element *element)
+{
+	struct element made[ORIGINS_MAX];
+	if (!m->origins || !origins_concern(&element->package))
+		return number(m, element);
+	size_t n = origins_find(m->origins, m->fleet->dictionary, element, made);
+	if (n == 0) {
+		m->n_by_name++;
+		return number(m, element);
+	}
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = number(m, &made[i]);
+	return r;
+}
+
+static void end(struct making *m, struct element_list *ret)
+{
+	*ret = (struct element_list){
+		.ids = m->ids,
+		.n = sort_once(m->ids, m->n),
+		.n_by_name = m->n_by_name,
+	};
+}
+
 int elements_make(struct fleet *fleet, const struct content *content, int which,
-        const struct host *os, struct store_batch *batch, struct arena *arena,
-        struct element_list *ret, struct err *err)
+        const struct host *os, struct origins *origins, struct store_batch *batch,
+        struct arena *arena, struct element_list *ret, struct err *err)
 {
 	cleanup(arena_fini) struct arena scratch = ARENA((size_t)256 << 20);
 	struct map owners = MAP(&scratch);
-	element_id *ids = arena_alloc(arena, content->n_packages, sizeof(*ids));
-	size_t n = 0;
-	if (!ids || content->n_packages > CONTENT_PACKAGES_MAX)
+	struct making m = { fleet, origins, batch, arena, NULL, 0, 0, 0, err };
+	if (content->n_packages > CONTENT_PACKAGES_MAX)
 		return err_set(err, -ERR_LIMIT, "more packages than are accepted: %zu",
 		        content->n_packages);
 	if (which == HOST_LANGUAGE_SET &&
 	        elements_index_owners(content->packages, content->n_packages, &owners) < 0)
 		return err_set(err, -ERR_LIMIT, "the packages need too much memory");
 
-	for (size_t i = 0; i < content->n_packages; i++) {
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < content->n_packages; i++) {
 		const struct package *pkg = &content->packages[i];
 		if (package_is_os(pkg) != (which == HOST_OS_SET))
 			continue;
 		const struct element element = element_of(pkg, elements_owner_of(&owners, pkg), os);
-		int r = dictionary_element(fleet->dictionary, &element, batch, &ids[n++], err);
-		if (r == 0)
-			r = elements_flush(fleet, batch, err);
-		if (r < 0)
-			return r;
+		r = number_told(&m, &element);
 	}
-	*ret = (struct element_list){ ids, sort_once(ids, n) };
-	return 0;
+	if (r == 0)
+		end(&m, ret);
+	return r;
+}
+
+/* An element of a set as it was told. */
+static struct element as_told(const struct fleet *fleet, element_id id)
+{
+	struct element element = *dictionary_element_at(fleet->dictionary, id);
+	if (origins_concern(&element.package))
+		element.package.source_name = element.package.source_version = (str){ "", 0 };
+	return element;
+}
+
+int elements_remake(struct fleet *fleet, const struct package_set *set, struct origins *origins,
+        struct store_batch *batch, struct arena *arena, struct element_list *ret, struct err *err)
+{
+	struct making m = { fleet, origins, batch, arena, NULL, 0, 0, 0, err };
+	int r = 0;
+	for (size_t i = 0; r == 0 && set && i < set->n_elements; i++) {
+		const struct element told = as_told(fleet, set->elements[i]);
+		r = number_told(&m, &told);
+	}
+	if (r == 0)
+		end(&m, ret);
+	return r;
+}
+
+/* Every element has to be among what its package is now taken for, and all of that in the set. */
+bool elements_would_differ(const struct fleet *fleet, const struct package_set *set,
+        struct origins *origins, size_t n_by_name)
+{
+	size_t n_unknown = 0;
+	for (size_t i = 0; set && i < set->n_elements; i++) {
+		struct element made[ORIGINS_MAX];
+		const struct element told = as_told(fleet, set->elements[i]);
+		bool is_there = false;
+		if (!origins_concern(&told.package))
+			continue;
+		size_t n = origins_find(origins, fleet->dictionary, &told, made);
+		if (n == 0) {
+			n_unknown++;
+			n = 1;
+			made[0] = told;
+		}
+		for (size_t k = 0; k < n; k++) {
+			element_id id = dictionary_element_find(fleet->dictionary, &made[k]);
+			if (id == 0 || !set_has(set, id))
+				return true;
+			is_there |= id == set->elements[i];
+		}
+		if (!is_there)
+			return true;
+	}
+	return n_unknown != n_by_name;
 }

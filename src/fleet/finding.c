@@ -99,8 +99,8 @@ int finding_title(const struct finding_row *row, struct arena *arena, str *ret)
 	return arena_copy(arena, title_write(row, text), ret);
 }
 
-/* The places of one element; they are sorted by element. */
-static size_t places_of(const struct place *places, size_t n, element_id element, size_t *ret_first)
+/* They are sorted by element. */
+size_t places_of(const struct place *places, size_t n, element_id element, size_t *ret_first)
 {
 	size_t low = 0, high = n;
 	while (low < high) {
@@ -116,13 +116,39 @@ static size_t places_of(const struct place *places, size_t n, element_id element
 	return high - low;
 }
 
+/* The places of a package as they were when its finding was closed. */
+static void fill_closed(const struct closed_finding *closed, struct finding_package *package)
+{
+	for (size_t i = 0; i < closed->n_packages; i++) {
+		if (closed->packages[i].element != package->element->id)
+			continue;
+		package->paths = closed->packages[i].paths;
+		package->n_paths = closed->packages[i].n_paths;
+		return;
+	}
+}
+
+static int fill_open(const struct place *places, size_t n_places, struct arena *arena,
+        struct finding_package *package)
+{
+	size_t first, n = places_of(places, n_places, package->element->id, &first);
+	str *paths = arena_alloc(arena, n, sizeof(*paths));
+	if (!paths)
+		return -ERR_LIMIT;
+	for (size_t k = 0; k < n; k++)
+		paths[k] = places[first + k].path;
+	package->paths = paths;
+	package->n_paths = n;
+	return 0;
+}
+
 int finding_fill(struct fleet *fleet, struct finding_row *row, struct arena *arena, struct err *err)
 {
 	const struct place *places = NULL;
 	size_t n_places = 0;
-	if (row->closed || !row->host)
-		return 0; /* a closed finding has its paths already */
-	int r = fleet_places(fleet, row->host, arena, &places, &n_places, err);
+	if (!row->closed && !row->host)
+		return 0;
+	int r = row->closed ? 0 : fleet_places(fleet, row->host, arena, &places, &n_places, err);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	struct finding_package *packages =
@@ -130,18 +156,13 @@ int finding_fill(struct fleet *fleet, struct finding_row *row, struct arena *are
 	if (!packages)
 		return err_set(err, -ERR_LIMIT, "too many packages in one finding");
 	for (size_t i = 0; i < row->n_packages; i++) {
-		struct finding_package *package = &packages[i];
-		*package = row->packages[i];
-		if (!package->element || r < 0)
+		packages[i] = row->packages[i];
+		if (!packages[i].element)
 			continue;
-		size_t first, n = places_of(places, n_places, package->element->id, &first);
-		str *paths = arena_alloc(arena, n, sizeof(*paths));
-		if (!paths)
+		if (row->closed)
+			fill_closed(row->closed, &packages[i]);
+		else if (fill_open(places, n_places, arena, &packages[i]) < 0)
 			return err_set(err, -ERR_LIMIT, "too many places in one finding");
-		for (size_t k = 0; k < n; k++)
-			paths[k] = places[first + k].path;
-		package->paths = paths;
-		package->n_paths = n;
 	}
 	row->packages = packages;
 	return 0;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "fleet/content.h"
 #include "fleet/load.h"
 #include "fleet/renew.h"
 #include "fleet/standing.h"
@@ -141,6 +142,7 @@ struct account *fleet_account(struct fleet *fleet, int64_t number)
 	if (!account->hosts)
 		abort();
 	closed_list_init(&account->closed);
+	origins_init(&account->origins);
 	size_t i = account_position(fleet, number);
 	fleet->accounts = sure_grow(
 	        fleet->accounts, fleet->n_accounts, &fleet->cap_accounts, sizeof(struct account *));
@@ -210,6 +212,14 @@ static void remove_id(struct fleet *fleet, str id)
 	fleet->n_ids--;
 }
 
+void fleet_count_names(
+        struct fleet *fleet, const struct fleet_host *old, const struct fleet_host *new)
+{
+	uint64_t was = old ? fleet_host_by_name(old) : 0, is = new ? fleet_host_by_name(new) : 0;
+	(void)atomic_fetch_add(&fleet->n_hosts_by_name, (uint64_t)(is > 0) - (was > 0));
+	(void)atomic_fetch_add(&fleet->n_packages_by_name, is - was);
+}
+
 void fleet_insert(struct fleet *fleet, struct fleet_host *host)
 {
 	fleet_reach(fleet, host->number)->host = host;
@@ -222,6 +232,7 @@ void fleet_insert(struct fleet *fleet, struct fleet_host *host)
 		        host->items[i].evidence, 1);
 	if (host->number > fleet->n_given)
 		fleet->n_given = host->number;
+	fleet_count_names(fleet, NULL, host);
 	(void)atomic_fetch_add(&fleet->n_hosts, 1);
 }
 
@@ -240,6 +251,7 @@ void fleet_remove(struct fleet *fleet, uint64_t number)
 	slot->firsts = NULL;
 	slot->n_firsts = 0;
 	slot->host = NULL;
+	fleet_count_names(fleet, host, NULL);
 	host_free(host);
 	(void)atomic_fetch_sub(&fleet->n_hosts, 1);
 }
@@ -263,6 +275,24 @@ const struct fleet_host *fleet_host_at(const struct fleet *fleet, uint64_t numbe
 {
 	const struct slot *slot = fleet_slot(fleet, number);
 	return slot ? slot->host : NULL;
+}
+
+void fleet_pinged(struct fleet *fleet, uint64_t number, int64_t now_at)
+{
+	const struct slot *slot = fleet_slot(fleet, number);
+	if (!slot || !slot->host)
+		return;
+	_Atomic int64_t *ping_at = &slot->host->ping_at;
+	int64_t was = atomic_load_explicit(ping_at, memory_order_relaxed);
+	while (was < now_at && !atomic_compare_exchange_weak_explicit(ping_at, &was, now_at,
+	                               memory_order_relaxed, memory_order_relaxed))
+		;
+}
+
+uint64_t fleet_host_by_name(const struct fleet_host *host)
+{
+	uint64_t n = 0;
+	return str_to_u64(host_fact(host, FACT_BY_NAME), CONTENT_PACKAGES_MAX, &n) ? n : 0;
 }
 
 const struct fleet_host *fleet_host_find(const struct fleet *fleet, str id)
@@ -351,7 +381,25 @@ void fleet_stats(struct fleet *fleet, struct fleet_stats *ret)
 		.n_stale = atomic_load(&fleet->n_stale),
 		.n_renewals = atomic_load(&fleet->n_renewals),
 		.renew_us = atomic_load(&fleet->renew_us),
+		.n_hosts_by_name = atomic_load(&fleet->n_hosts_by_name),
+		.n_packages_by_name = atomic_load(&fleet->n_packages_by_name),
 	};
+}
+
+void fleet_tell_names(struct fleet *fleet)
+{
+	uint64_t n = atomic_load(&fleet->n_hosts_by_name);
+	uint64_t told = atomic_load(&fleet->n_by_name_told);
+	while (n >= 2 * told && n > 0) {
+		if (!atomic_compare_exchange_weak(&fleet->n_by_name_told, &told, n))
+			continue;
+		fleet_tell(fleet,
+		        "%llu packages of %llu hosts are matched by their own names only, because "
+		        "their source packages are not known: findings of theirs may be missing",
+		        (unsigned long long)atomic_load(&fleet->n_packages_by_name),
+		        (unsigned long long)n);
+		return;
+	}
 }
 
 /* ---- opening and closing ---- */
@@ -411,6 +459,7 @@ void fleet_close(struct fleet *fleet)
 	for (size_t i = 0; i < fleet->n_accounts; i++) {
 		roaring_bitmap_free(fleet->accounts[i]->hosts);
 		closed_list_fini(&fleet->accounts[i]->closed);
+		origins_fini(&fleet->accounts[i]->origins);
 		free(fleet->accounts[i]);
 	}
 	free(fleet->accounts);
@@ -447,6 +496,8 @@ int fleet_open(const struct fleet_config *config, struct fleet **ret, struct err
 		r = fleet_load(fleet, err);
 	if (r == 0)
 		r = renew_at_start(fleet, config->now_at, err);
+	if (r == 0)
+		fleet_tell_names(fleet);
 	if (r < 0) {
 		fleet_close(fleet);
 		return r;

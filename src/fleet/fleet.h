@@ -93,8 +93,9 @@ int fleet_host_add(struct fleet *fleet, int64_t account, const char *id,
 int fleet_host_change(struct fleet *fleet, uint64_t number, const struct host_change *change,
         int64_t now_at, struct err *err);
 
-/** Forget hosts that were terminated long enough, closings that were kept long enough; bounded work
- * per call. Returns: 1 when there is more to do; 0; what the store says */
+/** Forget hosts that were terminated long enough, closings that were kept long enough; let hosts
+ * know the source packages that others told of since. Bounded work per call. Returns: 1 when there
+ * is more to do; 0; what the store says */
 int fleet_tidy(struct fleet *fleet, int64_t now_at, struct err *err);
 
 /* ---- inventory ---- */
@@ -105,8 +106,12 @@ struct report_item {
 	int64_t captured_at;
 	str content_hash; /* may be empty: then the content is always taken */
 	bool has_content;
-	str content; /* what is kept as evidence, as it is to be shown again; hostile */
+	bool is_metered; /* its content counts towards FLEET_DAY_BYTES */
+	str content;     /* what is kept as evidence, as it is to be shown again; hostile */
 };
+
+/** Bytes of metered content that are taken of one host a day (UTC). */
+#define FLEET_DAY_BYTES (UINT32_C(5000) << 10)
 
 /** Why a report was not taken. */
 enum report_verdict {
@@ -114,10 +119,12 @@ enum report_verdict {
 	REPORT_STALE,      /* older than what is there: acknowledged, and passed over */
 	REPORT_NO_CONTENT, /* a hash alone, and there is no content of that type: send it */
 	REPORT_OTHER_HASH, /* a hash alone, and it is another than that of the content: send it */
+	REPORT_OVER_QUOTA, /* more metered content than is taken a day */
 };
 
 /**
- * Take a report: all its items, or none when one of them needs content. Of each type only the
+ * Take a report: all its items, or none when one of them needs content, or they are more than a
+ * host may report a day; what was taken so far is durable with the report. Of each type only the
  * newest by capture time counts: an older item is passed over, and the others are taken. An equal
  * hash, or the same content once more, moves the times and nothing else. What it changes in the
  * host's sets opens and closes findings.
@@ -172,6 +179,14 @@ const struct generation *fleet_generation(const struct fleet *fleet);
 /** A host by its number; NULL when there is none. Borrows until fleet_unlock(). Locked. */
 const struct fleet_host *fleet_host_at(const struct fleet *fleet, uint64_t number);
 
+/** Note that the agent of a host gave a sign of life; nothing when there is no such host. Locked.
+ */
+void fleet_pinged(struct fleet *fleet, uint64_t number, int64_t now_at);
+
+/** How many packages of a host are matched by their own names only, although advisories name source
+ * packages, because nobody told what their sources are (FACT_BY_NAME). */
+uint64_t fleet_host_by_name(const struct fleet_host *host);
+
 /** A host by its 17 digits, of whatever account; NULL when there is none. As fleet_host_at(). */
 const struct fleet_host *fleet_host_find(const struct fleet *fleet, str id);
 
@@ -199,6 +214,9 @@ struct place {
 int fleet_places(struct fleet *fleet, const struct fleet_host *host, struct arena *arena,
         const struct place **ret, size_t *ret_count, struct err *err);
 
+/** The places of one element: [*ret_first, *ret_first + result). */
+size_t places_of(const struct place *places, size_t n, element_id element, size_t *ret_first);
+
 /** When a finding was first observed, as far as it is open. Locked. 0: it is not open. */
 int64_t fleet_first_observed(
         const struct fleet *fleet, const struct fleet_host *host, vuln_id vuln);
@@ -218,7 +236,8 @@ enum closing_reason {
 struct closed_package {
 	element_id element;
 	str fixed_in;
-	str path; /* empty when it was not known */
+	const str *paths; /* sorted; none when they were not known, or too long to be kept */
+	size_t n_paths;
 };
 
 /** One closed finding. Strings are the fleet's, until fleet_unlock(). */
@@ -246,7 +265,8 @@ const struct closed_finding *const *fleet_closed(
 struct fleet_stats {
 	uint64_t n_hosts, n_elements, n_sets, n_issues, n_matches, n_closed, generation;
 	uint64_t n_reports, n_hash_only, n_stale, n_renewals;
-	uint64_t renew_us; /* of the last renewal */
+	uint64_t renew_us;                            /* of the last renewal */
+	uint64_t n_hosts_by_name, n_packages_by_name; /* fleet_host_by_name() of all hosts */
 };
 
 /** Read the counts. Threads: any */

@@ -331,6 +331,10 @@ void host_write_seen(const struct fleet_host *host, int64_t seen_at, struct buf 
 		buf_add_u64(out, (uint64_t)host->items[i].received_at);
 		buf_add_str(out, host->items[i].capture_time);
 	}
+	if (host->day_bytes > 0) {
+		buf_add_u32(out, host->day);
+		buf_add_u32(out, host->day_bytes);
+	}
 }
 
 /* Put one made of a draft in a host's place. */
@@ -362,6 +366,11 @@ int host_read_seen(struct fleet_host **at, str record, struct err *err)
 		items[i].received_at = read_time(&cursor);
 		items[i].capture_time = cursor_str(&cursor);
 	}
+	/* What was taken of a day's quota: records without it were written by older programs, too.
+	 */
+	bool has_day = cursor.rest.n > 0;
+	uint32_t day = has_day ? cursor_u32(&cursor) : 0;
+	uint32_t day_bytes = has_day ? cursor_u32(&cursor) : 0;
 	if (n != host->n_items || cursor_failed(&cursor) || cursor.rest.n > 0)
 		return err_set(err, -ERR_FORMAT, "the record of when host %llu reported is damaged",
 		        (unsigned long long)host->number);
@@ -369,6 +378,8 @@ int host_read_seen(struct fleet_host **at, str record, struct err *err)
 	struct fleet_host draft;
 	memcpy(&draft, host, sizeof(draft));
 	draft.items = items;
+	draft.day = day;
+	draft.day_bytes = day_bytes;
 	int r = remake(at, &draft, err);
 	if (r == 0)
 		atomic_store(&(*at)->seen_at, seen_at);

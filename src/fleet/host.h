@@ -70,6 +70,7 @@ struct fleet_host {
 	   "Os.Id", "Os.Version", "Os.Codename", "Kernel", "Arch". Never tags. */
 	const struct pair *facts;
 	size_t n_facts;
+	uint32_t day, day_bytes; /* metered content that was taken on a day; days since 1970 UTC */
 	/* Changed in place, by any thread. */
 	_Atomic int64_t seen_at; /* last accepted report of packages, hash-only ones too */
 	_Atomic int64_t ping_at; /* last sign of life of its agent; not durable */

@@ -29,7 +29,8 @@ bool host_id_is_good(str id);
  * KIND_SEEN has? */
 bool host_differs_in_times_only(const struct fleet_host *a, const struct fleet_host *b);
 
-/** Write when a host was seen, and the times of its items: the value of KIND_SEEN. */
+/** Write when a host was seen, the times of its items, and what was taken of its day's quota: the
+ * value of KIND_SEEN. */
 void host_write_seen(const struct fleet_host *host, int64_t seen_at, struct buf *out);
 
 /**

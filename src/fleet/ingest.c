@@ -106,6 +106,23 @@ static int take_all(struct plan *plan, const struct report_item *items, size_t n
 	return n_taken;
 }
 
+/* Take what is metered from what the host may report a day. Returns: whether it suffices */
+static bool take_quota(struct plan *plan, const struct report_item *items, size_t n)
+{
+	struct fleet_host *draft = &plan->draft;
+	uint32_t day = (uint32_t)(plan->now_at / DAY_S);
+	uint64_t bytes = 0, so_far = draft->day == day ? draft->day_bytes : 0;
+	for (size_t i = 0; i < n; i++) {
+		if (items[i].is_metered)
+			bytes += items[i].content.n;
+	}
+	if (bytes > 0 && so_far + bytes > FLEET_DAY_BYTES)
+		return false;
+	draft->day = day;
+	draft->day_bytes = (uint32_t)(so_far + bytes);
+	return true;
+}
+
 static void count(
         struct fleet *fleet, const struct report_item *items, size_t n, enum report_verdict verdict)
 {
@@ -130,6 +147,12 @@ int fleet_report(struct fleet *fleet, uint64_t number, const struct report_item 
 	int r = plan_begin(fleet, number, fleet_time(fleet, now_at), &plan, err);
 	if (r < 0)
 		return r;
+	if (!take_quota(&plan, items, n)) {
+		plan_end(&plan);
+		*ret_verdict = REPORT_OVER_QUOTA;
+		*ret_item = 0;
+		return 0;
+	}
 	r = take_all(&plan, items, n, &verdict, &which, err);
 	if (r > 0) {
 		if (plan.is_report) {

@@ -15,6 +15,7 @@
 #include "fleet/host_make.h"
 #include "fleet/journal.h"
 #include "fleet/keys.h"
+#include "fleet/origins.h"
 #include "fleet/places.h"
 #include "fleet/sets_make.h"
 #include "fleet/usage.h"
@@ -39,6 +40,7 @@ struct account {
 	int64_t number;
 	roaring_bitmap_t *hosts;
 	struct closed_list closed;
+	struct origins origins;
 };
 
 struct fleet {
@@ -83,6 +85,9 @@ struct fleet {
 
 	_Atomic uint64_t n_hosts, n_closed, n_reports, n_hash_only, n_stale, n_renewals, renew_us;
 	_Atomic uint64_t n_sets, n_issues, n_matches, generation_number;
+	/* Hosts, and packages of theirs, that are matched by the name of a binary package only; and
+	   how many hosts were told of. */
+	_Atomic uint64_t n_hosts_by_name, n_packages_by_name, n_by_name_told;
 };
 
 /** The account of a number, made when it is not there. With `world` for writing. */
@@ -116,6 +121,13 @@ void fleet_tell(const struct fleet *fleet, const char *fmt, ...) PRINTF_LIKE(2, 
 
 /** Bring the counts of what readers see up to date. With `world` for writing. */
 void fleet_count(struct fleet *fleet);
+
+/** Count what is matched by name only, when a host takes the place of another; NULL: of none. */
+void fleet_count_names(
+        struct fleet *fleet, const struct fleet_host *old, const struct fleet_host *new);
+
+/** Tell how much is matched by name only, whenever it has doubled. Without `world`. */
+void fleet_tell_names(struct fleet *fleet);
 
 /** Begin a change of hosts: `ingest`, shared, with no journal waiting. Returns: 0; what the store
  * says, and nothing is held */

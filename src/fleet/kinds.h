@@ -13,7 +13,8 @@ enum kind {
 	KIND_ELEMENT = 2, /* account 0: u32 -> canonical form */
 	KIND_VULN = 3,    /* account 0: u32 -> id */
 	KIND_HOST = 4,    /* u64 number -> host record */
-	KIND_SEEN = 5,    /* u64 number -> when it last reported, and the times of its items */
+	KIND_SEEN = 5,    /* u64 number -> when it last reported, the times of its items, the day's
+	                     quota */
 	KIND_USAGE = 7,   /* u32 day -> covered seconds of the bucket's hosts on that day (u64) */
 	KIND_OBJECT =
 	        8, /* "<type>/<name>" -> JSON: what the control plane keeps (server/object.h) */

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "fleet/matches.h"
 #include "fleet/standing.h"
+#include "fleet/teach.h"
 #include "fleet/apply.h"
 
 struct loader {
@@ -327,7 +328,9 @@ int fleet_load(struct fleet *fleet, struct err *err)
 		r = load_numbers(&loader);
 	if (r == 0)
 		r = scan(&loader, KIND_CLOSING, load_closing);
-	if (r == 0)
+	if (r == 0) {
+		teach_learn(fleet);
 		fleet_count(fleet);
+	}
 	return r;
 }

@@ -8,14 +8,15 @@
  * A match that is gone closes findings, or leaves them open by another element, whose time may be
  * later: so each host that has the element is looked at.
  *
- * Equal closings (same account, vulnerability and packages) are gathered, so that a withdrawn
- * advisory makes as many records as there are thousands of hosts.
+ * Equal closings (same account, vulnerability, packages and places) are gathered, so that a
+ * withdrawn advisory makes as many records as there are thousands of hosts that are alike.
  */
 #include <errno.h>
 #include <roaring/roaring.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "fleet/apply.h"
 #include "fleet/matches.h"
 #include "fleet/renew.h"
@@ -23,6 +24,9 @@
 
 #define MEMORY_BYTES ((size_t)16 << 30)
 #define RECORD_BYTES ((size_t)1 << 20)
+/* Nothing else may change while they are read, so not any number of inventories is read for the
+ * places of what closes: hosts that are alike share one. */
+#define READS_MAX 2000u
 
 /* A finding that has to be looked at. */
 struct touch {
@@ -51,6 +55,8 @@ struct making {
 	int64_t now_at;
 	struct outcome *outcome;
 	struct touches touches;
+	struct closing_places places;
+	size_t n_unplaced; /* hosts whose inventory was one too many */
 	struct err *err;
 };
 
@@ -187,8 +193,21 @@ static const struct issue *describe(
 	                                                             : issue;
 }
 
+static int copy_paths(struct making *m, struct closed_package *package)
+{
+	struct arena *arena = &m->outcome->arena;
+	str *paths = arena_alloc(arena, package->n_paths, sizeof(*paths));
+	int r = paths ? 0 : -ERR_LIMIT;
+	for (size_t i = 0; r == 0 && i < package->n_paths; i++) {
+		r = arena_copy(arena, package->paths[i], &paths[i]);
+		m->places.left_bytes -= paths[i].n;
+	}
+	package->paths = paths;
+	return r;
+}
+
 static int make_alike(struct making *m, int64_t account, const struct closed_match *matches,
-        size_t n, struct alike **ret)
+        const struct closed_package *from, size_t n, struct alike **ret)
 {
 	struct arena *arena = &m->outcome->arena;
 	struct alike *alike = arena_alloc(arena, 1, sizeof(*alike));
@@ -196,8 +215,9 @@ static int make_alike(struct making *m, int64_t account, const struct closed_mat
 	if (!alike || !packages)
 		return full(m->err);
 	for (size_t i = 0; i < n; i++) {
-		packages[i].element = matches[i].match->element;
-		packages[i].fixed_in = matches[i].match->fixed_in;
+		packages[i] = from[i];
+		if (copy_paths(m, &packages[i]) < 0)
+			return full(m->err);
 	}
 	*alike = (struct alike){
 		.account = account,
@@ -209,21 +229,38 @@ static int make_alike(struct making *m, int64_t account, const struct closed_mat
 	return 0;
 }
 
+/* What closings that are alike have in common, digested. */
+static int name_alike(int64_t account, vuln_id vuln, const struct closed_package *packages,
+        size_t n, unsigned char ret[SHA256_BYTES])
+{
+	autobuf text = BUF((size_t)1 << 24);
+	buf_add_u64(&text, (uint64_t)account);
+	buf_add_u32(&text, vuln);
+	for (size_t i = 0; i < n; i++) {
+		buf_add_u32(&text, packages[i].element);
+		buf_add_u32(&text, (uint32_t)packages[i].n_paths);
+		for (size_t k = 0; k < packages[i].n_paths; k++)
+			buf_add_str(&text, packages[i].paths[k]);
+	}
+	hash_sha256(buf_str(&text), ret);
+	return buf_failed(&text) ? -ERR_LIMIT : 0;
+}
+
 /* Put a closing with those that are alike. */
 static int gather(struct making *m, const struct fleet_host *host, const struct first *closed,
-        const struct closed_match *matches, size_t n)
+        const struct closed_match *matches, size_t n, struct arena *scratch)
 {
-	autobuf key = BUF((size_t)1 << 24);
-	buf_add_u64(&key, (uint64_t)host->account);
-	buf_add_u32(&key, closed->vuln);
-	for (size_t i = 0; i < n; i++)
-		buf_add_u32(&key, matches[i].match->element);
-	void **at = buf_failed(&key) ? NULL : map_at(&m->outcome->closings, buf_str(&key));
+	struct closing_places places = m->places;
+	unsigned char name[SHA256_BYTES];
+	const struct closed_package *packages = transition_packages(matches, n, &places, scratch);
+	if (!packages || name_alike(host->account, closed->vuln, packages, n, name) < 0)
+		return full(m->err);
+	void **at = map_at(&m->outcome->closings, (str){ (const char *)name, sizeof(name) });
 	if (!at)
 		return full(m->err);
 	struct alike *alike = *at;
 	if (!alike) {
-		int r = make_alike(m, host->account, matches, n, &alike);
+		int r = make_alike(m, host->account, matches, packages, n, &alike);
 		if (r < 0) {
 			m->outcome->closings.n--;
 			return r;
@@ -250,11 +287,17 @@ static int gather_closed(
 	if (t->n_closed == 0)
 		return 0;
 	int r = transition_matches(t, &matches, &n, m->err);
+	if (r == 0)
+		r = transition_places(m->fleet, host, matches, n, t->arena, &m->places, m->err);
+	if (r == -EAGAIN) {
+		m->n_unplaced++;
+		r = 0;
+	}
 	for (size_t i = 0; r == 0 && i < t->n_closed; i++) {
 		size_t begin = at;
 		while (at < n && matches[at].vuln == t->closed[i].vuln)
 			at++;
-		r = gather(m, host, &t->closed[i], matches + begin, at - begin);
+		r = gather(m, host, &t->closed[i], matches + begin, at - begin, t->arena);
 	}
 	return r;
 }
@@ -446,6 +489,7 @@ int outcome_make(struct fleet *fleet, const struct generation *old, const struct
 		.new = new,
 		.now_at = now_at,
 		.outcome = ret,
+		.places = { .left_reads = READS_MAX, .left_bytes = CLOSING_RENEWAL_BYTES },
 		.err = err,
 	};
 	ret->arena = ARENA(MEMORY_BYTES);
@@ -456,5 +500,10 @@ int outcome_make(struct fleet *fleet, const struct generation *old, const struct
 	if (r == 0)
 		r = write_closings(&m);
 	free(m.touches.items);
+	if (m.n_unplaced > 0)
+		fleet_tell(fleet,
+		        "findings that new data closed on %zu hosts are kept without the paths of "
+		        "their packages: there are too many different inventories to read",
+		        m.n_unplaced);
 	return r;
 }

@@ -50,11 +50,6 @@ void places_cache_free(struct places_cache *cache)
 	free(cache);
 }
 
-static void unlock(pthread_mutex_t **lock)
-{
-	(void)pthread_mutex_unlock(*lock);
-}
-
 /* Paths depend on the evidence; elements on the os, too. Hosts of other accounts never count as
  * alike: how fast an answer comes would tell what they have. */
 static void name_of(const struct fleet_host *host, unsigned char ret[SHA256_BYTES])
@@ -178,33 +173,63 @@ static int copy_places(const struct remembered *from, struct arena *arena, const
 	return 0;
 }
 
+/* Copy what is remembered of a host. Returns: 0; -ENOENT when nothing is; -ERR_LIMIT */
+static int recall(struct places_cache *cache, const unsigned char *name, struct arena *arena,
+        const struct place **ret, size_t *ret_count, struct err *err)
+{
+	(void)pthread_mutex_lock(&cache->lock);
+	struct remembered *at = find(cache, name);
+	int r = -ENOENT;
+	if (at->used > 0 && memcmp(at->name, name, SHA256_BYTES) == 0) {
+		at->used = ++cache->clock;
+		r = copy_places(at, arena, ret, ret_count, err);
+	}
+	(void)pthread_mutex_unlock(&cache->lock);
+	return r;
+}
+
+/* Remember, unless it is much, or somebody was faster. Takes what `read` holds. */
+static void remember(struct places_cache *cache, const unsigned char *name, struct remembered *read)
+{
+	if (read->arena.used_bytes <= REMEMBERED_BYTES) {
+		(void)pthread_mutex_lock(&cache->lock);
+		struct remembered *at = find(cache, name), old = *at;
+		if (at->used == 0 || memcmp(at->name, name, SHA256_BYTES) != 0) {
+			*at = *read;
+			memcpy(at->name, name, SHA256_BYTES);
+			at->used = ++cache->clock;
+			*read = old;
+		}
+		(void)pthread_mutex_unlock(&cache->lock);
+	}
+	arena_fini(&read->arena);
+}
+
+int places_get(struct fleet *fleet, const struct fleet_host *host, size_t *left,
+        struct arena *arena, const struct place **ret, size_t *ret_count, struct err *err)
+{
+	unsigned char name[SHA256_BYTES];
+	struct remembered read = { .used = 0 };
+	name_of(host, name);
+	int r = recall(fleet->places, name, arena, ret, ret_count, err);
+	if (r != -ENOENT)
+		return r;
+	if (left && *left == 0)
+		return err_set(err, -EAGAIN, "too many inventories to read");
+	if (left)
+		--*left;
+	r = read_places(fleet, host, &read, err);
+	if (r == 0)
+		r = copy_places(&read, arena, ret, ret_count, err);
+	if (r == 0)
+		remember(fleet->places, name, &read);
+	else
+		arena_fini(&read.arena);
+	return r;
+}
+
 int fleet_places(struct fleet *fleet, const struct fleet_host *host, struct arena *arena,
         const struct place **ret, size_t *ret_count, struct err *err)
 {
-	struct places_cache *cache = fleet->places;
-	unsigned char name[SHA256_BYTES];
-	name_of(host, name);
-	(void)pthread_mutex_lock(&cache->lock);
-	cleanup(unlock) pthread_mutex_t *held = &cache->lock;
-	(void)held;
-
-	struct remembered *at = find(cache, name);
-	if (at->used == 0 || memcmp(at->name, name, sizeof(name)) != 0) {
-		arena_fini(&at->arena);
-		*at = (struct remembered){ .used = 0 };
-		int r = read_places(fleet, host, at, err);
-		if (r < 0) {
-			arena_fini(&at->arena);
-			*at = (struct remembered){ .used = 0 };
-			return r;
-		}
-		memcpy(at->name, name, sizeof(name));
-	}
-	at->used = ++cache->clock;
-	int r = copy_places(at, arena, ret, ret_count, err);
-	if (at->arena.used_bytes > REMEMBERED_BYTES) {
-		arena_fini(&at->arena);
-		*at = (struct remembered){ .used = 0 };
-	}
-	return r;
+	return places_get(fleet, host, NULL, arena, ret, ret_count, err);
 }

@@ -7,6 +7,11 @@
 
 #include "fleet/fleet.h"
 
+/** What fleet_places() says, while so many inventories may still be read anew: *left counts down;
+ * NULL: any number. Returns: as fleet_places(); -EAGAIN when none may */
+int places_get(struct fleet *fleet, const struct fleet_host *host, size_t *left,
+        struct arena *arena, const struct place **ret, size_t *ret_count, struct err *err);
+
 struct places_cache;
 
 /** Make an empty cache. Returns: NULL when memory is out */

@@ -13,13 +13,10 @@
 #define FACTS_MAX 200u
 #define FACT_MAX_BYTES 4096u
 
-#define TYPE_APPLICATION "AWS:Application"
-#define TYPE_THIRD_PARTY "Custom:InspectorThirdPartyPackage"
-
 bool type_has_packages(str type)
 {
-	return str_eq(type, STR(FLEET_OWN_TYPE)) || str_eq(type, STR(TYPE_APPLICATION)) ||
-	       str_eq(type, STR(TYPE_THIRD_PARTY));
+	return str_eq(type, STR(FLEET_OWN_TYPE)) || str_eq(type, STR(CONTENT_APPLICATION)) ||
+	       str_eq(type, STR(CONTENT_THIRD_PARTY));
 }
 
 int plan_begin(
@@ -198,7 +195,7 @@ static int take_contents(struct plan *plan, struct err *err)
 	for (int pass = 0; pass < 2; pass++) {
 		for (size_t i = 0; r == 0 && i < plan->n_items; i++) {
 			struct planned_item *item = &plan->items[i];
-			bool is_late = str_eq(item->item.type, STR(TYPE_APPLICATION));
+			bool is_late = str_eq(item->item.type, STR(CONTENT_APPLICATION));
 			if (item->content.p && is_late == (pass == 1))
 				r = take_content(plan, item, err);
 		}
@@ -232,6 +229,33 @@ static bool is_same_word(const struct host_item *a, const struct planned_item *b
 	       memcmp(a->evidence, b->item.evidence, sizeof(a->evidence)) == 0;
 }
 
+static struct origins *origins_of(const struct plan *plan)
+{
+	(void)pthread_rwlock_rdlock(&plan->fleet->world);
+	struct account *account = fleet_account_find(plan->fleet, plan->draft.account);
+	(void)pthread_rwlock_unlock(&plan->fleet->world);
+	return account ? &account->origins : NULL;
+}
+
+/* Keep how many packages of the new set are matched by name only. */
+static int note_names(struct plan *plan, struct err *err)
+{
+	struct pair fact = { .key = STR(FACT_BY_NAME) };
+	size_t n = plan->lists[HOST_OS_SET].n_by_name;
+	if (n > 0 && arena_printf(&plan->arena, &fact.value, "%zu", n) < 0)
+		return err_set(err, -ERR_LIMIT, "a change of a host needs too much memory");
+	return plan_facts(plan, &fact, 1, err);
+}
+
+int plan_remake(struct plan *plan, struct err *err)
+{
+	struct fleet *fleet = plan->fleet;
+	int r = elements_remake(fleet, sets_planned(fleet->sets, plan->old->sets[HOST_OS_SET]),
+	        origins_of(plan), &plan->batch, &plan->arena, &plan->lists[HOST_OS_SET], err);
+	plan->is_list[HOST_OS_SET] = true;
+	return r == 0 ? note_names(plan, err) : r;
+}
+
 /* Find one of the two sets, if it may be another one than before. */
 static int make_list(struct plan *plan, int which, struct err *err)
 {
@@ -245,10 +269,11 @@ static int make_list(struct plan *plan, int which, struct err *err)
 	if (word)
 		r = read_item(plan, word, err);
 	if (word && r == 0)
-		r = elements_make(plan->fleet, &word->read, which, &os, &plan->batch, &plan->arena,
-		        &plan->lists[which], err);
+		r = elements_make(plan->fleet, &word->read, which, &os,
+		        elements_lack_sources(word->item.type) ? origins_of(plan) : NULL,
+		        &plan->batch, &plan->arena, &plan->lists[which], err);
 	plan->is_list[which] = true;
-	return r;
+	return r == 0 && which == HOST_OS_SET ? note_names(plan, err) : r;
 }
 
 static int flush(void *ctx, struct store_batch *batch, struct err *err)

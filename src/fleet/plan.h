@@ -87,6 +87,10 @@ void plan_state(struct plan *plan, enum host_state state);
  * -ERR_FORMAT, -ERR_LIMIT when content is not as it should be; what the store says */
 int plan_sets(struct plan *plan, struct err *err);
 
+/** Let plan_sets() take the set of OS packages as it is, with the source packages that are known
+ * now, of a host whose word on them lacks these. Returns: as plan_sets() */
+int plan_remake(struct plan *plan, struct err *err);
+
 /** Find out what opens and closes, and since when. Returns: 0; -ERR_LIMIT; -ENOMEM */
 int plan_settle(struct plan *plan, struct err *err);
 

@@ -173,7 +173,9 @@ int query_page(struct fleet *fleet, const struct query *query, struct arena *are
 int query_each(struct fleet *fleet, const struct query *query,
         int (*visit)(void *ctx, const struct finding_row *row), void *ctx, struct err *err);
 
-/** Fill the paths of a row's packages. Returns: 0; as fleet_places() */
+/** Fill the paths of a row's packages: where they lie or, of a closed finding, lay when it was
+ * closed. Those of closed ones are the fleet's, until fleet_unlock(). Returns: 0; as fleet_places()
+ */
 int finding_fill(
         struct fleet *fleet, struct finding_row *row, struct arena *arena, struct err *err);
 

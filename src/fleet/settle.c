@@ -107,15 +107,15 @@ static void find_touched(const struct plan *plan, const struct standing *old,
 
 /* One vulnerability that closes: the packages, and the gravest of the issues. */
 static int write_closing(struct plan *plan, const struct first *closed,
-        const struct closed_match *matches, size_t n, struct err *err)
+        const struct closed_match *matches, size_t n, struct closing_places *places,
+        struct err *err)
 {
-	struct closed_package *packages = arena_alloc(&plan->arena, n, sizeof(*packages));
+	const struct closed_package *packages =
+	        transition_packages(matches, n, places, &plan->arena);
 	const struct issue *issue = matches[0].match->issue;
 	if (!packages)
 		return full(err);
 	for (size_t i = 0; i < n; i++) {
-		packages[i].element = matches[i].match->element;
-		packages[i].fixed_in = matches[i].match->fixed_in;
 		if (matches[i].match->issue->rank < issue->rank)
 			issue = matches[i].match->issue;
 	}
@@ -136,25 +136,36 @@ static int write_closing(struct plan *plan, const struct first *closed,
 	return 0;
 }
 
-static int settle_closings(struct plan *plan, const struct transition *t, struct err *err)
+/* The inventory is read without `world`. Matches stay where they are meanwhile; which of their
+ * issues is the gravest may change. */
+static int settle_closings(struct plan *plan, const struct transition *t,
+        const struct closed_match *matches, size_t n, struct err *err)
 {
-	struct closed_match *matches;
-	size_t n, at = 0;
+	struct fleet *fleet = plan->fleet;
+	struct closing_places places = {
+		.left_reads = 1,
+		.left_bytes = CLOSING_HOST_BYTES,
+	};
+	size_t at = 0;
 	if (t->n_closed == 0)
 		return 0;
-	int r = transition_matches(t, &matches, &n, err);
+	int r = transition_places(fleet, plan->old, matches, n, &plan->arena, &places, err);
+	if (r < 0)
+		return r;
 	closing_begin(plan->reason, &plan->closing);
+	(void)pthread_rwlock_rdlock(&fleet->world);
 	for (size_t i = 0; r == 0 && i < t->n_closed; i++) {
 		size_t begin = at;
 		while (at < n && matches[at].vuln == t->closed[i].vuln)
 			at++;
-		r = write_closing(plan, &t->closed[i], matches + begin, at - begin, err);
+		r = write_closing(plan, &t->closed[i], matches + begin, at - begin, &places, err);
 	}
+	(void)pthread_rwlock_unlock(&fleet->world);
 	if (r == 0 && buf_failed(&plan->closing))
 		r = full(err);
 	if (r < 0)
 		return r;
-	uint32_t counter = atomic_fetch_add(&plan->fleet->n_closings, 1) + 1;
+	uint32_t counter = atomic_fetch_add(&fleet->n_closings, 1) + 1;
 	return closing_read(plan->draft.account, plan->now_at, counter, buf_str(&plan->closing),
 	        &plan->group, err);
 }
@@ -162,6 +173,8 @@ static int settle_closings(struct plan *plan, const struct transition *t, struct
 int plan_settle(struct plan *plan, struct err *err)
 {
 	struct fleet *fleet = plan->fleet;
+	struct closed_match *matches = NULL;
+	size_t n_matches = 0;
 	(void)pthread_rwlock_rdlock(&fleet->world);
 	struct standing old = standing_of(fleet, plan->old), new = old;
 	new.host = &plan->draft;
@@ -186,9 +199,11 @@ int plan_settle(struct plan *plan, struct err *err)
 		find_touched(plan, &old, &new, &touched);
 		r = transition_make(&t, touched.items, touched.n, err);
 	}
-	if (r == 0)
-		r = settle_closings(plan, &t, err);
+	if (r == 0 && t.n_closed > 0)
+		r = transition_matches(&t, &matches, &n_matches, err);
 	(void)pthread_rwlock_unlock(&fleet->world);
+	if (r == 0)
+		r = settle_closings(plan, &t, matches, n_matches, err);
 	if (r < 0)
 		return r;
 	plan->firsts = t.firsts;

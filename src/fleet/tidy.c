@@ -10,6 +10,7 @@
 #include "fleet/apply.h"
 #include "fleet/load.h"
 #include "fleet/sure.h"
+#include "fleet/teach.h"
 
 #define GROUPS_MAX 1000u
 #define HOSTS_MAX 500u
@@ -227,5 +228,7 @@ int fleet_tidy(struct fleet *fleet, int64_t now_at, struct err *err)
 		r = is_old ? tidy_usage(fleet, i, day, err) : r;
 	}
 	fleet_end(fleet);
+	if (r >= 0)
+		more |= r = teach_hosts(fleet, now_at, err);
 	return r < 0 ? r : more != 0;
 }

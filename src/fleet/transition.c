@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "fleet/elements.h"
 #include "fleet/sure.h"
 
 /* So many vulnerabilities are looked up one by one, from their issues; for more, all that the host
@@ -184,4 +185,67 @@ int transition_matches(
 	*ret = copy;
 	*ret_n = found.n;
 	return 0;
+}
+
+/* ---- where it lay ---- */
+
+/* Stock agents name no places of OS packages. */
+static bool may_have_place(const struct fleet *fleet, const struct fleet_host *host,
+        const struct closed_match *matches, size_t n)
+{
+	const struct host_item *word = elements_word(host, HOST_OS_SET);
+	bool is_told = word && !elements_lack_sources(word->type);
+	for (size_t i = 0; i < n; i++) {
+		const struct element *element =
+		        dictionary_element_at(fleet->dictionary, matches[i].match->element);
+		if (is_told || !package_is_os(&element->package))
+			return true;
+	}
+	return false;
+}
+
+int transition_places(struct fleet *fleet, const struct fleet_host *host,
+        const struct closed_match *matches, size_t n, struct arena *arena,
+        struct closing_places *places, struct err *err)
+{
+	struct err why = { 0 };
+	places->n = 0;
+	if (!may_have_place(fleet, host, matches, n))
+		return 0;
+	int r = places_get(
+	        fleet, host, &places->left_reads, arena, &places->items, &places->n, &why);
+	if (r == 0)
+		return 0;
+	places->n = 0;
+	if (r != -ERR_FORMAT && r != -ERR_LIMIT)
+		return err_set(err, r, "%s", why.text);
+	fleet_tell(
+	        fleet, "closed findings of host %s are kept without paths: %s", host->id, why.text);
+	return 0;
+}
+
+struct closed_package *transition_packages(const struct closed_match *matches, size_t n,
+        struct closing_places *places, struct arena *arena)
+{
+	struct closed_package *packages = arena_alloc(arena, n, sizeof(*packages));
+	size_t left = places->left_bytes < CLOSING_FINDING_BYTES ? places->left_bytes
+	                                                         : CLOSING_FINDING_BYTES;
+	for (size_t i = 0; packages && i < n; i++) {
+		element_id element = matches[i].match->element;
+		size_t first, n_paths = places_of(places->items, places->n, element, &first);
+		packages[i].element = element;
+		packages[i].fixed_in = matches[i].match->fixed_in;
+		if (n_paths > CLOSING_PATHS_MAX)
+			n_paths = CLOSING_PATHS_MAX;
+		str *paths = arena_alloc(arena, n_paths, sizeof(*paths));
+		if (!paths)
+			return NULL;
+		packages[i].paths = paths;
+		for (size_t k = 0; k < n_paths && places->items[first + k].path.n <= left; k++) {
+			paths[packages[i].n_paths++] = places->items[first + k].path;
+			left -= paths[k].n;
+			places->left_bytes -= paths[k].n;
+		}
+	}
+	return packages;
 }

@@ -46,3 +46,29 @@ struct closed_match {
  */
 int transition_matches(const struct transition *transition, struct closed_match **ret,
         size_t *ret_n, struct err *err);
+
+/** Where the packages of what closes lay, and how much more of it may be kept. */
+struct closing_places {
+	const struct place *items;
+	size_t n;
+	size_t left_reads; /* inventories that may still be read for it */
+	size_t left_bytes; /* of paths */
+};
+
+/**
+ * Find where the packages of a host lie that has something to close: of its inventory before the
+ * change, if packages of the matches can have a place there.
+ *
+ * In:      places  the two bounds
+ * Out:     places  the items; arena. None when the inventory is damaged or too large, which is
+ *                  told, and which must not keep the host from changing
+ * Returns: 0; -EAGAIN when no more may be read: there are no items; what the store says
+ */
+int transition_places(struct fleet *fleet, const struct fleet_host *host,
+        const struct closed_match *matches, size_t n, struct arena *arena,
+        struct closing_places *places, struct err *err);
+
+/** The packages of the matches of one vulnerability, as they are kept; arena. Returns: NULL when
+ * the arena is full */
+struct closed_package *transition_packages(const struct closed_match *matches, size_t n,
+        struct closing_places *places, struct arena *arena);

@@ -459,8 +459,8 @@ int view_closed(struct view *view, const struct closed_finding *closed, struct f
 			.element = dictionary_element_at(dictionary, package->element),
 			.fixed_in = package->fixed_in,
 			.fix_state = package->fixed_in.n > 0 ? FIX_AVAILABLE : FIX_NONE,
-			.paths = &package->path,
-			.n_paths = package->path.n > 0,
+			.paths = package->paths,
+			.n_paths = package->n_paths,
 		};
 	}
 	if (closed->n_packages > 1)

@@ -121,7 +121,7 @@ static bool is_word(str s)
  */
 static void find_source(struct job *job, struct package *pkg)
 {
-	str name = text_of(job, FIELD_SOURCE), version, rest;
+	str name = text_of(job, FIELD_SOURCE), version = STR(""), rest = STR("");
 	pkg->source_name = pkg->name;
 	pkg->source_version = pkg->version;
 	bool has_version = str_split_first(name, '(', &name, &rest);
@@ -137,12 +137,8 @@ static void find_source(struct job *job, struct package *pkg)
 	} else if (has_version) {
 		note(job, job->stanza.line, "Source of " STR_FMT " has no version in its brackets",
 		        STR_ARG(str_head(pkg->name, 100)));
-	} else if (str_split_last(pkg->version, '+', &version, &rest) && rest.n > 1 &&
-	           rest.p[0] == 'b') {
-		rest = str_skip(rest, 1);
-		(void)str_take_while(&rest, is_digit);
-		if (rest.n == 0 && version.n > 0)
-			pkg->source_version = version;
+	} else {
+		pkg->source_version = package_deb_source_version(pkg->version);
 	}
 	if (str_eq(pkg->source_name, pkg->name))
 		pkg->source_name = STR("");

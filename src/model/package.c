@@ -18,6 +18,17 @@ bool package_is_os(const struct package *pkg)
 	return str_eq(pkg->type, STR("deb")) || str_eq(pkg->type, STR("rpm"));
 }
 
+str package_deb_source_version(str version)
+{
+	str built_from, rest;
+	if (!str_split_last(version, '+', &built_from, &rest) || built_from.n == 0 || rest.n < 2 ||
+	        rest.p[0] != 'b')
+		return version;
+	rest = str_skip(rest, 1);
+	(void)str_take_while(&rest, is_digit);
+	return rest.n == 0 ? built_from : version;
+}
+
 int package_order(const struct package *a, const struct package *b)
 {
 	int c = str_cmp(a->path, b->path);

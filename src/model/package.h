@@ -48,6 +48,15 @@ const char *confidence_name(enum confidence confidence);
 bool package_is_os(const struct package *pkg);
 
 /**
+ * The version that a deb package was built from, as far as its own version tells: a binary-only
+ * rebuild appends "+b" and a number to it.
+ *
+ * Returns: borrows from `version`: "1.2-3" for "1.2-3+b1" and for "1.2-3"
+ * Source:  Debian Developer's Reference 5.10.2.1
+ */
+str package_deb_source_version(str version);
+
+/**
  * Order packages by path, type, name and version, for reports that do not change from run to run.
  */
 int package_order(const struct package *a, const struct package *b);

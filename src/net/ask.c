@@ -9,11 +9,21 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/rest.h"
 #include "net/protocol.h"
+
+/* A server that has not answered after so long holds the call until there is something to say. */
+#define SOON_MS 500
+/* What does not move for so long is asked by the kernel whether it is still there: a network that
+ * forgets silent connections keeps it, and nobody wakes for that. */
+#define KEEP_IDLE_S 45L
+#define KEEP_INTERVAL_S 15L
 
 /* Header lines of one answer, those of interim ones and trailers included. */
 #define HEADERS_MAX (64u << 10)
@@ -24,6 +34,7 @@ struct ask {
 	const struct call_setup *setup; /* borrows */
 	struct ask_listener listener;
 	CURL *curl;
+	CURLM *connections;
 	int authorities_fd; /* where libcurl takes them from a file only; else -1 */
 
 	/* Of the call that is made: */
@@ -40,6 +51,13 @@ struct ask {
 	int failed; /* class of what went wrong in a callback; 0: nothing */
 	char curl_text[CURL_ERROR_SIZE];
 };
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 static int fail(struct ask *ask, int code, const char *text)
 {
@@ -309,7 +327,9 @@ static bool set_connection(struct ask *ask, const char *proxy)
 	       curl_easy_setopt(curl, CURLOPT_USERAGENT, "sonde/" SONDE_VERSION) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-	       curl_easy_setopt(curl, CURLOPT_MAXCONNECTS, 1L) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, KEEP_IDLE_S) == CURLE_OK &&
+	       curl_easy_setopt(curl, CURLOPT_TCP_KEEPINTVL, KEEP_INTERVAL_S) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, connect_ms) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, ask->curl_text) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
@@ -383,6 +403,59 @@ static int add_url(const struct ask *ask, struct buf *url)
 	return buf_failed(url) ? -EIO : 0;
 }
 
+/* Wait until libcurl has something to do. */
+#if LIBCURL_VERSION_NUM >= 0x074200
+static CURLMcode wait_for(CURLM *connections, int ms)
+{
+	return curl_multi_poll(connections, NULL, 0, ms, NULL);
+}
+#else
+/* Before libcurl 7.66 the wait ends at once while a name is looked for. */
+static CURLMcode wait_for(CURLM *connections, int ms)
+{
+	int n = 0;
+	CURLMcode code = curl_multi_wait(connections, NULL, 0, ms, &n);
+	if (code == CURLM_OK && n == 0)
+		(void)poll(NULL, 0, ms < 10 ? ms : 10);
+	return code;
+}
+#endif
+
+static CURLcode result_of(CURLM *connections)
+{
+	int left = 0;
+	const CURLMsg *message;
+	while ((message = curl_multi_info_read(connections, &left)) != NULL) {
+		if (message->msg == CURLMSG_DONE)
+			return message->data.result;
+	}
+	return CURLE_FAILED_INIT;
+}
+
+/*
+ * As curl_easy_perform() does, which looks around once a second. Here nobody wakes before there is
+ * an answer or the time is over, and who waits for long keeps only the memory that this takes.
+ */
+static CURLcode perform(struct ask *ask)
+{
+	int is_running = 1;
+	bool is_quiet = false;
+	CURLMcode code = curl_multi_add_handle(ask->connections, ask->curl);
+	while (code == CURLM_OK && is_running) {
+		code = curl_multi_perform(ask->connections, &is_running);
+		if (code != CURLM_OK || !is_running)
+			break;
+		if (is_quiet)
+			rest_memory();
+		int64_t began_ms = now_ms();
+		code = wait_for(ask->connections, is_quiet ? INT32_MAX : SOON_MS);
+		is_quiet = now_ms() - began_ms >= SOON_MS;
+	}
+	CURLcode result = code == CURLM_OK ? result_of(ask->connections) : CURLE_FAILED_INIT;
+	(void)curl_multi_remove_handle(ask->connections, ask->curl);
+	return result;
+}
+
 static int run(struct ask *ask, str lines)
 {
 	cleanup(free_list) struct curl_slist *list = NULL;
@@ -397,7 +470,7 @@ static int run(struct ask *ask, str lines)
 	if (buf_failed(&proxy) || !make_list(lines, &list) || !set_connection(ask, proxy.p) ||
 	        !set_call(ask, url.p, method, list))
 		return err_set(&ask->why, -EIO, "libcurl lacks something that is needed");
-	return judge(ask, curl_easy_perform(ask->curl));
+	return judge(ask, perform(ask));
 }
 
 int ask_run(
@@ -422,6 +495,7 @@ void ask_free(struct ask *ask)
 	if (!ask)
 		return;
 	curl_easy_cleanup(ask->curl);
+	(void)curl_multi_cleanup(ask->connections);
 	closep(&ask->authorities_fd);
 	buf_fini(&ask->out);
 	free(ask);
@@ -438,7 +512,9 @@ int ask_new(const struct call_setup *setup, const struct ask_listener *listener,
 	ask->authorities_fd = -1;
 	ask->out = BUF(CALL_FRAME_HEAD_BYTES + CALL_TELL_MAX);
 	ask->curl = curl_easy_init();
-	if (!ask->curl || prepare_authorities(ask) < 0) {
+	ask->connections = curl_multi_init();
+	if (!ask->curl || !ask->connections || prepare_authorities(ask) < 0 ||
+	        curl_multi_setopt(ask->connections, CURLMOPT_MAXCONNECTS, 1L) != CURLM_OK) {
 		ask_free(ask);
 		return err_set(err, -EIO, "libcurl does not start");
 	}

@@ -2,6 +2,7 @@
 #include "net/aws_call.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "net/protocol.h"
 #include "net/reader.h"
@@ -10,6 +11,8 @@
 /* A clock that is so far off, in seconds, is why a signature was refused; a nearer one is not. */
 #define CLOCK_OFF_S 60
 #define NAME_MAX_BYTES 128
+/* How much longer than it was asked to a service may hold a question. */
+#define PATIENCE_S 15
 
 /*
  * The name of an exception, wherever it stands: the header, or "__type" or "code" of the body, each
@@ -95,28 +98,51 @@ static bool is_of_the_clock(str error)
 	return false;
 }
 
+static int call_twice(struct net_session *session, const struct net_call *call, struct arena *arena,
+        struct ssm_reply *ret_reply, struct err *err)
+{
+	int64_t before = net_session_clock_offset(session);
+	struct ssm_reply reply;
+	int r = call_once(session, call, arena, &reply, err);
+	if (r != 0)
+		return r;
+	int64_t moved = net_session_clock_offset(session) - before;
+	if (call->sign.kind != NET_SIGN_NONE && is_of_the_clock(reply.error) &&
+	        (moved > CLOCK_OFF_S || moved < -CLOCK_OFF_S))
+		r = call_once(session, call, arena, &reply, err);
+	if (r == 0)
+		*ret_reply = reply;
+	return r;
+}
+
 int ssm_call(struct net_session *session, const struct net_sign *sign, str target, str body,
         int64_t now, struct arena *arena, struct ssm_reply *ret_reply, struct err *err)
 {
 	const struct net_header headers[] = { { STR("Content-Type"), STR(CONTENT_TYPE) },
 		{ STR("X-Amz-Target"), target } };
-	struct net_call call = { .method = STR("POST"),
+	const struct net_call call = { .method = STR("POST"),
 		.target = STR("/"),
 		.headers = headers,
 		.n_headers = 2,
 		.body = body,
 		.sign = *sign,
 		.now = now };
-	int64_t before = net_session_clock_offset(session);
-	struct ssm_reply reply;
-	int r = call_once(session, &call, arena, &reply, err);
-	if (r != 0)
-		return r;
-	int64_t moved = net_session_clock_offset(session) - before;
-	if (sign->kind != NET_SIGN_NONE && is_of_the_clock(reply.error) &&
-	        (moved > CLOCK_OFF_S || moved < -CLOCK_OFF_S))
-		r = call_once(session, &call, arena, &reply, err);
-	if (r == 0)
-		*ret_reply = reply;
-	return r;
+	return call_twice(session, &call, arena, ret_reply, err);
+}
+
+int ssm_wait(struct net_session *session, const struct net_sign *sign, str target, str body,
+        unsigned wait_s, struct arena *arena, struct ssm_reply *ret_reply, struct err *err)
+{
+	char seconds[16];
+	(void)snprintf(seconds, sizeof(seconds), "%u", wait_s);
+	const struct net_header headers[] = { { STR("Content-Type"), STR(CONTENT_TYPE) },
+		{ STR("X-Amz-Target"), target }, { STR(SSM_WAIT_HEADER), str_from_c(seconds) } };
+	const struct net_call call = { .method = STR("POST"),
+		.target = STR("/"),
+		.headers = headers,
+		.n_headers = 3,
+		.body = body,
+		.sign = *sign,
+		.timeout_ms = (wait_s + PATIENCE_S) * 1000 };
+	return call_twice(session, &call, arena, ret_reply, err);
 }

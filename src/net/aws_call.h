@@ -35,3 +35,17 @@ struct ssm_reply {
  */
 int ssm_call(struct net_session *session, const struct net_sign *sign, str target, str body,
         int64_t now, struct arena *arena, struct ssm_reply *ret_reply, struct err *err);
+
+/** The header by which a caller says how many seconds an answer may be waited for. Other servers
+ * than our own do not know it. */
+#define SSM_WAIT_HEADER "X-Sonde-Wait"
+
+/**
+ * As ssm_call(), for a question that the service holds until there is something to say.
+ *
+ * In:      wait_s  how long it may be held: told to the service, which need not follow
+ * Cost:    blocks at most wait_s and 20 s more; a caller that waits for long may rest_memory()
+ * first
+ */
+int ssm_wait(struct net_session *session, const struct net_sign *sign, str target, str body,
+        unsigned wait_s, struct arena *arena, struct ssm_reply *ret_reply, struct err *err);

@@ -25,9 +25,9 @@
 #define ANSWER_BYTES (8u << 20)
 #define PATIENCE_MS 5000
 #define KEY_TIMEOUT_MS 60000u
-#define READ_BYTES (64u << 10)
+#define READ_BYTES (16u << 10)
 /* Larger requests are rare; their memory is not kept. */
-#define KEEP_BYTES (256u << 10)
+#define KEEP_BYTES (32u << 10)
 
 struct net_session {
 	struct helper helper;
@@ -400,6 +400,11 @@ int net_make_key(struct net_session *session, struct arena *arena, str *ret_priv
 int64_t net_session_clock_offset(const struct net_session *session)
 {
 	return session->clock_offset_s;
+}
+
+int net_session_pid(const struct net_session *session)
+{
+	return session->helper.pid;
 }
 
 void net_session_rest(struct net_session *session)

@@ -111,6 +111,9 @@ void net_session_close(struct net_session *session);
  */
 void net_session_rest(struct net_session *session);
 
+/** The process that makes the calls; 0 when none runs: for whoever counts what it uses. */
+int net_session_pid(const struct net_session *session);
+
 /**
  * How far the server's clock is before the host's, in seconds, by the last answer with a date; 0
  * before there was one. Signatures are dated by the host's clock and this.

@@ -8,9 +8,9 @@
 #include "net/ask.h"
 #include "net/sign.h"
 
-#define READ_BYTES (64u << 10)
+#define READ_BYTES (16u << 10)
 /* Larger requests are rare; their memory is not kept. */
-#define KEEP_BYTES (256u << 10)
+#define KEEP_BYTES (32u << 10)
 #define KEY_BYTES_MAX 16384
 
 struct session {

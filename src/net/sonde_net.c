@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -183,6 +184,10 @@ static int serve_fetch(struct err *err)
 static int serve_session(struct err *err)
 {
 	struct session *session = NULL;
+#ifdef __GLIBC__
+	/* A thread that resolves a name needs no heap of its own for the rest of our life. */
+	(void)mallopt(M_ARENA_MAX, 1);
+#endif
 	int r = session_new(&session, err);
 	if (r == 0)
 		r = enter_role(0, err);

@@ -93,6 +93,14 @@ static int connect_server(struct run *run, struct err *err)
 	return net_session_open(&config, &run->session, err);
 }
 
+/* What a call cost in sonde-net is on the account, and is waited for before more is done. */
+static void count_call(struct run *run)
+{
+	pace_watch(run->pace, PACE_NET, net_session_pid(run->session));
+	while (pace_wait(run->pace))
+		continue;
+}
+
 static void on_rejected(void *ctx, str part)
 {
 	struct run *run = ctx;
@@ -114,6 +122,7 @@ static int read_parameter(struct run *run, struct err *err)
 	struct net_sign sign = account_sign(&run->account);
 	r = ssm_call(run->session, &sign, STR("AmazonSSM.GetParameter"),
 	        STR("{\"Name\":\"" PARAMETER "\"}"), 0, &run->arena, &reply, err);
+	count_call(run);
 	if (r < 0)
 		return r;
 	if (str_eq(reply.error, STR("ParameterNotFound"))) {
@@ -283,7 +292,9 @@ static int report_packages(struct run *run, struct err *err)
 		.content = buf_str(&content),
 		.is_announced = true,
 		.n_packages = n };
-	return report_post(run->session, &run->account, &item, &run->log, err);
+	r = report_post(run->session, &run->account, &item, &run->log, err);
+	count_call(run);
+	return r;
 }
 
 static int report_metrics(struct run *run, str error, bool has_scanned, struct err *err)
@@ -304,7 +315,9 @@ static int report_metrics(struct run *run, str error, bool has_scanned, struct e
 	if (buf_failed(&content))
 		return err_set(err, -ENOMEM, "out of memory for the metrics");
 	struct report_item item = { .type = REPORT_TYPE_METRICS, .content = buf_str(&content) };
-	return report_post(run->session, &run->account, &item, &run->log, err);
+	r = report_post(run->session, &run->account, &item, &run->log, err);
+	count_call(run);
+	return r;
 }
 
 static void log_samples(

@@ -178,8 +178,8 @@ int api_activation_describe(struct request *request, struct response *response)
 {
 	const struct value *filters = value_get(request->in, STR("Filters"));
 	const struct object *objects = NULL;
-	size_t n = 0, kept = 0, from = 0, to = 0;
-	str token;
+	size_t n = 0, kept = 0;
+	struct list_page page;
 
 	int r = object_list(request->server->objects, request->caller.account, "activation", none,
 	        none, 0, request->arena, &objects, &n);
@@ -195,16 +195,12 @@ int api_activation_describe(struct request *request, struct response *response)
 			return r;
 		kept += r == 0 && fits(filters, &all[kept]);
 	}
-	r = page_of(request, response, kept, 50, &from, &to, &token);
+	r = page_begin(request, response, "ActivationList", kept, 50, &page);
 	if (r < 0)
 		return r;
-	json_write_key(&response->json, "ActivationList");
-	json_write_array(&response->json);
-	for (size_t i = from; i < to; i++)
+	for (size_t i = page.from; i < page.to; i++)
 		write_activation(&response->json, &all[i], request->now_at);
-	json_write_array_end(&response->json);
-	write_text(&response->json, "NextToken", token);
-	return 0;
+	return page_end(response, &page, 0);
 }
 
 int api_activation_delete(struct request *request, struct response *response)

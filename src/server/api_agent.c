@@ -7,6 +7,7 @@
 #include "server/api.h"
 #include "server/association.h"
 #include "server/association_json.h"
+#include "server/clone.h"
 #include "server/document.h"
 #include "server/keys.h"
 #include "server/package.h"
@@ -42,10 +43,12 @@ int api_agent_token(struct request *request, struct response *response)
 	int r = own_identity(request, response, &identity);
 	if (r < 0)
 		return r;
-	if (!crypto_is_equal(fingerprint, identity.fingerprint))
+	if (!crypto_is_equal(fingerprint, identity.fingerprint)) {
+		clone_note(request, identity.id, CLONE_REFUSED);
 		return response_fail(response, "MachineFingerprintDoesNotMatch",
 		        "The fingerprint is another than at registration: register this machine "
 		        "anew.");
+	}
 	str id = str_from_c(request->caller.host_id), name;
 	r = arena_printf(request->arena, &name, "mi-" STR_FMT, STR_ARG(id));
 	if (r == 0)
@@ -101,9 +104,10 @@ int api_agent_information(struct request *request, struct response *response)
 		"AvailabilityZone", "AvailabilityZoneId", "ComputerName", "IPAddress",
 		"PlatformName", "PlatformType", "PlatformVersion", "SSMConnectionChannel" };
 	enum { N_NAMES = sizeof names / sizeof names[0] };
-	struct pair facts[N_NAMES];
+	struct pair facts[N_NAMES + 1];
 	struct host_ref host;
 	struct err err = { 0 };
+	autobuf runs = BUF(CLONE_RUNS_MAX * (CLONE_RUN_MAX_BYTES + 1));
 	size_t n = 0;
 
 	int r = request_self(request, response, value_get_str(request->in, STR("InstanceId")),
@@ -118,7 +122,13 @@ int api_agent_information(struct request *request, struct response *response)
 		if (value.n > 0 && value.n <= 1024 && !str_eq(host_fact(at, names[i]), value))
 			facts[n++] = (struct pair){ str_from_c(names[i]), value };
 	}
+	bool is_twin = at && clone_runs_note(host_fact(at, CLONE_RUNS_FACT),
+	                             value_get_str(request->in, STR("SondeRun")), &runs);
 	fleet_unlock(request->server->fleet);
+	if (is_twin)
+		clone_note(request, host.id, CLONE_TWIN);
+	if (runs.n > 0 && !buf_failed(&runs))
+		facts[n++] = (struct pair){ STR(CLONE_RUNS_FACT), buf_str(&runs) };
 	if (n == 0)
 		return 0;
 	struct host_change change = { .facts = facts, .n_facts = n };
@@ -191,20 +201,14 @@ static int list_own(struct request *request, const struct host_ref *host, struct
         size_t *ret_count)
 {
 	struct association *all = NULL;
-	size_t n = 0, kept = 0, n_targets = 0;
-	int r = association_list(request->server, host->account, request->arena, &all, &n);
+	size_t n = 0, kept = 0;
+	int r = association_list_of(
+	        request->server, host->account, host->number, request->arena, &all, &n);
 	struct listed *list = r < 0 ? NULL : arena_alloc(request->arena, n + 1, sizeof *list);
 	if (!list)
 		return r < 0 ? r : -ERR_LIMIT;
 	association_order(all, n);
-	fleet_lock(request->server->fleet);
-	const struct fleet_host *at = fleet_host_at(request->server->fleet, host->number);
-	for (size_t i = 0; at && i < n; i++) {
-		if (association_has(&all[i], at))
-			all[n_targets++] = all[i];
-	}
-	fleet_unlock(request->server->fleet);
-	for (size_t i = 0; i < n_targets; i++) {
+	for (size_t i = 0; i < n; i++) {
 		r = document_find(request->server, host->account, association_str(&all[i], "Name"),
 		        association_str(&all[i], "DocumentVersion"), none, request->arena,
 		        &list[kept].document);
@@ -224,8 +228,8 @@ int api_agent_associations(struct request *request, struct response *response)
 	struct association_state state;
 	struct listed *list = NULL;
 	struct host_ref host;
-	size_t n = 0, from = 0, to = 0;
-	str token;
+	size_t n = 0;
+	struct list_page page;
 
 	int r = request_self(request, response, value_get_str(request->in, STR("InstanceId")),
 	        "InvalidInstanceId", &host);
@@ -235,18 +239,14 @@ int api_agent_associations(struct request *request, struct response *response)
 		r = association_state_get(
 		        request->server, host.account, str_from_c(host.id), request->arena, &state);
 	if (r == 0)
-		r = page_of(request, response, n, 50, &from, &to, &token);
+		r = page_begin(request, response, "Associations", n, 50, &page);
 	if (r != 0)
 		return r;
-	json_write_key(w, "Associations");
-	json_write_array(w);
-	for (size_t i = from; r == 0 && i < to; i++)
+	for (size_t i = page.from; r == 0 && i < page.to; i++)
 		r = write_summary(request, w, &list[i].association,
 		        association_run_of(&state, list[i].association.id), &host,
 		        &list[i].document);
-	json_write_array_end(w);
-	write_text(w, "NextToken", token);
-	return r;
+	return page_end(response, &page, r);
 }
 
 static int report(struct request *request, struct response *response, const struct host_ref *host)

@@ -137,17 +137,15 @@ int api_association_list(struct request *request, struct response *response)
 		"AssociationName", "ScheduleOffset", "Duration", NULL };
 	struct json_writer *w = &response->json;
 	struct listed *list = NULL;
-	size_t n = 0, from = 0, to = 0;
-	str token;
+	size_t n = 0;
+	struct list_page page;
 
 	int r = make_list(request, &list, &n);
 	if (r == 0)
-		r = page_of(request, response, n, 50, &from, &to, &token);
+		r = page_begin(request, response, "Associations", n, 50, &page);
 	if (r != 0)
 		return r;
-	json_write_key(w, "Associations");
-	json_write_array(w);
-	for (size_t i = from; i < to; i++) {
+	for (size_t i = page.from; i < page.to; i++) {
 		json_write_object(w);
 		json_write_member_str(w, "AssociationId", list[i].association.id);
 		write_version(w, "AssociationVersion", list[i].association.version);
@@ -156,9 +154,7 @@ int api_association_list(struct request *request, struct response *response)
 		write_time(w, "LastExecutionDate", list[i].last_at);
 		json_write_object_end(w);
 	}
-	json_write_array_end(w);
-	write_text(w, "NextToken", token);
-	return 0;
+	return page_end(response, &page, 0);
 }
 
 int api_association_versions(struct request *request, struct response *response)
@@ -170,8 +166,9 @@ int api_association_versions(struct request *request, struct response *response)
 	struct json_writer *w = &response->json;
 	const struct object *objects = NULL;
 	struct association association;
-	size_t n = 0, from = 0, to = 0;
-	str prefix, token;
+	size_t n = 0;
+	str prefix;
+	struct list_page page;
 
 	int r = association_asked(request, response, &association);
 	if (r == 0)
@@ -180,12 +177,10 @@ int api_association_versions(struct request *request, struct response *response)
 		r = object_list(request->server->objects, request->caller.account,
 		        "association-version", prefix, none, 0, request->arena, &objects, &n);
 	if (r == 0)
-		r = page_of(request, response, n, 50, &from, &to, &token);
+		r = page_begin(request, response, "AssociationVersions", n, 50, &page);
 	if (r != 0)
 		return r;
-	json_write_key(w, "AssociationVersions");
-	json_write_array(w);
-	for (size_t i = from; i < to; i++) {
+	for (size_t i = page.from; i < page.to; i++) {
 		const struct value *v = objects[i].value, *spec = value_get(v, STR("Spec"));
 		if (value_kind(spec) != VALUE_OBJECT)
 			return -ERR_FORMAT;
@@ -197,9 +192,7 @@ int api_association_versions(struct request *request, struct response *response)
 		association_write_members(w, &association, shown);
 		json_write_object_end(w);
 	}
-	json_write_array_end(w);
-	write_text(w, "NextToken", token);
-	return 0;
+	return page_end(response, &page, 0);
 }
 
 /* ---- rounds ---- */
@@ -266,8 +259,8 @@ int api_association_executions(struct request *request, struct response *respons
 	struct association association;
 	struct execution *rounds = NULL;
 	uint64_t *due = NULL;
-	size_t n = 0, n_due = 0, kept = 0, from = 0, to = 0;
-	str token;
+	size_t n = 0, n_due = 0, kept = 0;
+	struct list_page page;
 
 	int r = association_asked(request, response, &association);
 	if (r == 0)
@@ -284,16 +277,12 @@ int api_association_executions(struct request *request, struct response *respons
 		if (round_fits(filters, &rounds[i]))
 			rounds[kept++] = rounds[i];
 	}
-	r = page_of(request, response, kept, 50, &from, &to, &token);
+	r = page_begin(request, response, "AssociationExecutions", kept, 50, &page);
 	if (r < 0)
 		return r;
-	json_write_key(&response->json, "AssociationExecutions");
-	json_write_array(&response->json);
-	for (size_t i = from; i < to; i++)
+	for (size_t i = page.from; i < page.to; i++)
 		write_round(&response->json, &association, &rounds[i]);
-	json_write_array_end(&response->json);
-	write_text(&response->json, "NextToken", token);
-	return 0;
+	return page_end(response, &page, 0);
 }
 
 /* ---- the hosts of a round ---- */
@@ -493,27 +482,15 @@ int api_association_execution_targets(struct request *request, struct response *
 static int of_host(struct request *request, struct response *response, struct host_ref *host,
         struct association **ret, size_t *ret_count, struct association_state *state)
 {
-	struct association *all = NULL;
-	size_t n = 0, kept = 0;
 	int r = request_host(
 	        request, response, value_get_str(request->in, STR("InstanceId")), host);
 	if (r == 0)
-		r = association_list(request->server, host->account, request->arena, &all, &n);
+		r = association_list_of(request->server, host->account, host->number,
+		        request->arena, ret, ret_count);
 	if (r == 0)
 		r = association_state_get(request->server, host->account, str_from_c(host->id),
 		        request->arena, state);
-	if (r != 0)
-		return r;
-	fleet_lock(request->server->fleet);
-	const struct fleet_host *at = fleet_host_at(request->server->fleet, host->number);
-	for (size_t i = 0; at && i < n; i++) {
-		if (association_has(&all[i], at))
-			all[kept++] = all[i];
-	}
-	fleet_unlock(request->server->fleet);
-	*ret = all;
-	*ret_count = kept;
-	return 0;
+	return r;
 }
 
 int api_association_effective(struct request *request, struct response *response)
@@ -522,17 +499,15 @@ int api_association_effective(struct request *request, struct response *response
 	struct association_state state;
 	struct association *all = NULL;
 	struct host_ref host;
-	size_t n = 0, from = 0, to = 0;
-	str token;
+	size_t n = 0;
+	struct list_page page;
 
 	int r = of_host(request, response, &host, &all, &n, &state);
 	if (r == 0)
-		r = page_of(request, response, n, 5, &from, &to, &token);
+		r = page_begin(request, response, "Associations", n, 5, &page);
 	if (r != 0)
 		return r;
-	json_write_key(w, "Associations");
-	json_write_array(w);
-	for (size_t i = from; i < to; i++) {
+	for (size_t i = page.from; i < page.to; i++) {
 		struct document document = { 0 };
 		r = document_find(request->server, host.account, association_str(&all[i], "Name"),
 		        association_str(&all[i], "DocumentVersion"), none, request->arena,
@@ -545,9 +520,7 @@ int api_association_effective(struct request *request, struct response *response
 		write_version(w, "AssociationVersion", all[i].version);
 		json_write_object_end(w);
 	}
-	json_write_array_end(w);
-	write_text(w, "NextToken", token);
-	return 0;
+	return page_end(response, &page, 0);
 }
 
 static void write_status(struct json_writer *w, const struct association *a,
@@ -587,20 +560,16 @@ int api_association_host_status(struct request *request, struct response *respon
 	struct association_state state;
 	struct association *all = NULL;
 	struct host_ref host;
-	size_t n = 0, from = 0, to = 0;
-	str token;
+	size_t n = 0;
+	struct list_page page;
 
 	int r = of_host(request, response, &host, &all, &n, &state);
 	if (r == 0)
-		r = page_of(request, response, n, 50, &from, &to, &token);
+		r = page_begin(request, response, "InstanceAssociationStatusInfos", n, 50, &page);
 	if (r != 0)
 		return r;
-	json_write_key(w, "InstanceAssociationStatusInfos");
-	json_write_array(w);
-	for (size_t i = from; i < to; i++)
+	for (size_t i = page.from; i < page.to; i++)
 		write_status(w, &all[i], association_run_of(&state, all[i].id),
 		        str_from_c(host.shown.text));
-	json_write_array_end(w);
-	write_text(w, "NextToken", token);
-	return 0;
+	return page_end(response, &page, 0);
 }

@@ -432,8 +432,8 @@ int api_command_list(struct request *request, struct response *response)
 	struct command *all = NULL;
 	struct host_ref host;
 	bool has_host = false;
-	size_t n = 0, kept = 0, from = 0, to = 0;
-	str token;
+	size_t n = 0, kept = 0;
+	struct list_page page;
 
 	int r = asked_host(request, response, &host, &has_host);
 	if (r == 0)
@@ -451,12 +451,10 @@ int api_command_list(struct request *request, struct response *response)
 			all[kept++] = all[i];
 	}
 	if (r == 0)
-		r = page_of(request, response, kept, 50, &from, &to, &token);
+		r = page_begin(request, response, "Commands", kept, 50, &page);
 	if (r != 0)
 		return r;
-	json_write_key(&response->json, "Commands");
-	json_write_array(&response->json);
-	for (size_t i = from; i < to; i++) {
+	for (size_t i = page.from; i < page.to; i++) {
 		json_write_object(&response->json);
 		write_command_members(&response->json, &all[i], request->now_at);
 		json_write_key(&response->json, "InstanceIds");
@@ -467,7 +465,5 @@ int api_command_list(struct request *request, struct response *response)
 		json_write_array_end(&response->json);
 		json_write_object_end(&response->json);
 	}
-	json_write_array_end(&response->json);
-	write_text(&response->json, "NextToken", token);
-	return 0;
+	return page_end(response, &page, 0);
 }

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "server/api.h"
 #include "server/association.h"
+#include "server/clone.h"
 #include "server/ssm.h"
 
 static const str none = { NULL, 0 };
@@ -89,6 +90,11 @@ int api_compliance_put(struct request *request, struct response *response)
 	if (!str_eq(value_get_str(request->in, STR("ResourceType")), STR("ManagedInstance")))
 		return response_fail(response, "InvalidResourceType",
 		        "Compliance is kept of resources of type ManagedInstance.");
+	/* What is said of a copied machine is not for one of the two to take back. */
+	if (request->caller.role == ROLE_HOST &&
+	        str_eq(value_get_str(request->in, STR("ComplianceType")), STR(CLONE_COMPLIANCE)))
+		return response_fail(response, "AccessDeniedException",
+		        "A host says nothing of whether it was copied.");
 	int r = request_self(request, response, id, "InvalidResourceId", &host);
 	if (r == 0 && host.account != request->caller.account)
 		return response_fail(
@@ -359,27 +365,23 @@ int api_compliance_summaries(struct request *request, struct response *response)
 {
 	struct json_writer *w = &response->json;
 	struct summaries all = { .arena = request->arena, .cap = 1000 };
-	size_t from = 0, to = 0;
-	str after = none, token;
+	str after = none;
+	struct list_page page;
 
 	all.items = arena_alloc(request->arena, all.cap, sizeof *all.items);
 	if (!all.items)
 		return -ERR_LIMIT;
 	int r = visit_all(request, &after, count, &all);
 	if (r == 0)
-		r = page_of(request, response, all.n, 50, &from, &to, &token);
+		r = page_begin(request, response, "ComplianceSummaryItems", all.n, 50, &page);
 	if (r != 0)
 		return r;
-	json_write_key(w, "ComplianceSummaryItems");
-	json_write_array(w);
-	for (size_t i = from; i < to; i++) {
+	for (size_t i = page.from; i < page.to; i++) {
 		json_write_object(w);
 		json_write_member_str(w, "ComplianceType", all.items[i].type);
 		write_half(w, "CompliantSummary", "CompliantCount", all.items[i].counts[0]);
 		write_half(w, "NonCompliantSummary", "NonCompliantCount", all.items[i].counts[1]);
 		json_write_object_end(w);
 	}
-	json_write_array_end(w);
-	write_text(w, "NextToken", token);
-	return 0;
+	return page_end(response, &page, 0);
 }

@@ -124,8 +124,8 @@ static void write_identifier(
 int api_document_list(struct request *request, struct response *response)
 {
 	struct document *all = NULL;
-	size_t n = 0, kept = 0, from = 0, to = 0;
-	str token;
+	size_t n = 0, kept = 0;
+	struct list_page page;
 
 	int r = document_list(request->server, request->caller.account, request->arena, &all, &n);
 	if (r < 0)
@@ -142,16 +142,12 @@ int api_document_list(struct request *request, struct response *response)
 		if (r > 0)
 			all[kept++] = all[i];
 	}
-	r = page_of(request, response, kept, 50, &from, &to, &token);
+	r = page_begin(request, response, "DocumentIdentifiers", kept, 50, &page);
 	if (r < 0)
 		return r;
-	json_write_key(&response->json, "DocumentIdentifiers");
-	json_write_array(&response->json);
-	for (size_t i = from; i < to; i++)
+	for (size_t i = page.from; i < page.to; i++)
 		write_identifier(&response->json, &all[i], &infos[i]);
-	json_write_array_end(&response->json);
-	write_text(&response->json, "NextToken", token);
-	return 0;
+	return page_end(response, &page, 0);
 }
 
 /* ---- ListDocumentVersions ---- */
@@ -174,9 +170,10 @@ static void write_version(struct json_writer *w, const struct document *d)
 
 int api_document_versions(struct request *request, struct response *response)
 {
-	str name = value_get_str(request->in, STR("Name")), token;
+	str name = value_get_str(request->in, STR("Name"));
+	struct list_page page;
 	struct document *all = NULL;
-	size_t n = 0, from = 0, to = 0;
+	size_t n = 0;
 
 	int r = document_versions(
 	        request->server, request->caller.account, name, request->arena, &all, &n);
@@ -185,16 +182,12 @@ int api_document_versions(struct request *request, struct response *response)
 		        "There is no document " STR_FMT " that this account can use.",
 		        STR_ARG(str_head(name, 200)));
 	if (r == 0)
-		r = page_of(request, response, n, 50, &from, &to, &token);
+		r = page_begin(request, response, "DocumentVersions", n, 50, &page);
 	if (r != 0)
 		return r;
-	json_write_key(&response->json, "DocumentVersions");
-	json_write_array(&response->json);
-	for (size_t i = from; i < to; i++)
+	for (size_t i = page.from; i < page.to; i++)
 		write_version(&response->json, &all[i]);
-	json_write_array_end(&response->json);
-	write_text(&response->json, "NextToken", token);
-	return 0;
+	return page_end(response, &page, 0);
 }
 
 /* ---- sharing ---- */
@@ -217,27 +210,23 @@ static int find_own(struct request *request, struct response *response, struct d
 int api_document_permission_describe(struct request *request, struct response *response)
 {
 	struct document document = { 0 };
-	size_t from = 0, to = 0;
-	str token;
+	struct list_page page;
 
 	int r = find_own(request, response, &document);
 	if (r == 0)
-		r = page_of(
-		        request, response, value_count(document.shares), 20, &from, &to, &token);
+		r = page_begin(
+		        request, response, "AccountIds", value_count(document.shares), 20, &page);
 	if (r != 0)
 		return r;
-	json_write_key(&response->json, "AccountIds");
-	json_write_array(&response->json);
-	for (size_t i = from; i < to; i++)
+	for (size_t i = page.from; i < page.to; i++)
 		json_write_str(&response->json,
 		        value_get_str(value_at(document.shares, i), STR("AccountId")));
-	json_write_array_end(&response->json);
+	(void)page_end(response, &page, 0);
 	json_write_key(&response->json, "AccountSharingInfoList");
 	json_write_array(&response->json);
-	for (size_t i = from; i < to; i++)
+	for (size_t i = page.from; i < page.to; i++)
 		value_write_json(value_at(document.shares, i), &response->json);
 	json_write_array_end(&response->json);
-	write_text(&response->json, "NextToken", token);
 	return 0;
 }
 

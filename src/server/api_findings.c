@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Findings: a page of them, details of some, and what is known of a vulnerability. */
 #include <errno.h>
+#include <stdio.h>
 
 #include "aws/timestamp.h"
 #include "model/cvss.h"
@@ -165,12 +166,29 @@ static int64_t risk_score(const struct finding_row *row)
 	return (int64_t)(risk + 0.5);
 }
 
+/* When CISA took the vulnerability up. Until when it wants it mended, and how, is not kept. */
+static void write_cisa(struct json_writer *w, const struct vulnerability_details *details)
+{
+	char text[32];
+	int64_t at_ms;
+	uint32_t day = details->kev_day;
+	int n = snprintf(text, sizeof(text), "%04u-%02u-%02uT00:00:00Z", day / 10000,
+	        day / 100 % 100, day % 100);
+	if (day == 0 || n < 0 || !timestamp_from_iso((str){ text, (size_t)n }, &at_ms))
+		return;
+	json_write_key(w, "cisaData");
+	json_write_object(w);
+	write_time(w, "dateAdded", at_ms / 1000);
+	json_write_object_end(w);
+}
+
 static void write_detail(struct json_writer *w, str arn, const struct finding_row *row,
         const struct vulnerability_details *details)
 {
 	json_write_object(w);
 	write_text(w, "findingArn", arn);
 	write_number(w, "riskScore", risk_score(row));
+	write_cisa(w, details);
 	write_evidences(w, row);
 	write_references(w, details);
 	if (row->epss >= 0) {
@@ -318,6 +336,7 @@ static void write_vulnerability(
 	write_text(w, "id", id);
 	write_text(w, "source", STR("NVD"));
 	write_text(w, "description", first->details.n ? first->details : first->title);
+	write_cisa(w, details);
 	write_cvss(w, details);
 	write_related(w, id, details);
 	if (timestamp_from_iso(first->published, &at_ms))

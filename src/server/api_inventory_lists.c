@@ -53,28 +53,25 @@ static int write_entries(struct request *request, struct response *response, con
         const struct inventory_filters *filters, const struct inventory_rows *rows)
 {
 	struct json_writer *w = &response->json;
-	size_t n_all = value_count(rows->rows), n = 0, from, to;
+	size_t n_all = value_count(rows->rows), n = 0;
 	const struct value **met = arena_alloc(request->arena, n_all + 1, sizeof(*met));
-	str token;
+	struct list_page page;
 	if (!met)
 		return -ERR_LIMIT;
 	for (size_t i = 0; i < n_all; i++) {
 		if (inventory_row_meets(filters, rows->type, value_at(rows->rows, i)))
 			met[n++] = value_at(rows->rows, i);
 	}
-	int r = page_of(request, response, n, ROWS_A_PAGE, &from, &to, &token);
+	int r = page_begin(request, response, "Entries", n, ROWS_A_PAGE, &page);
 	if (r < 0)
 		return r;
+	for (size_t i = page.from; i < page.to; i++)
+		value_write_json(met[i], w);
+	(void)page_end(response, &page, 0);
 	json_write_member_str(w, "TypeName", rows->type);
 	json_write_member_str(w, "InstanceId", str_from_c(id));
 	write_text(w, "SchemaVersion", rows->schema_version);
 	write_text(w, "CaptureTime", rows->capture_time);
-	json_write_key(w, "Entries");
-	json_write_array(w);
-	for (size_t i = from; i < to; i++)
-		value_write_json(met[i], w);
-	json_write_array_end(w);
-	write_text(w, "NextToken", token);
 	return 0;
 }
 

@@ -119,25 +119,22 @@ static int gather_schemas(struct request *request, str asked, struct schema **re
 
 int api_get_inventory_schema(struct request *request, struct response *response)
 {
-	str asked = value_get_str(request->in, STR("TypeName")), token;
+	str asked = value_get_str(request->in, STR("TypeName"));
+	struct list_page page;
 	struct schema *schemas;
-	size_t n, from, to;
+	size_t n;
 	int r = gather_schemas(request, asked, &schemas, &n);
 	if (r < 0)
 		return r;
 	if (n == 0)
 		return response_fail(response, "InvalidTypeNameException",
 		        "There is no inventory type " STR_FMT ".", STR_ARG(str_head(asked, 100)));
-	r = page_of(request, response, n, SCHEMAS_A_PAGE, &from, &to, &token);
+	r = page_begin(request, response, "Schemas", n, SCHEMAS_A_PAGE, &page);
 	if (r < 0)
 		return r;
-	json_write_key(&response->json, "Schemas");
-	json_write_array(&response->json);
-	for (size_t i = from; i < to; i++)
+	for (size_t i = page.from; i < page.to; i++)
 		write_schema(&response->json, &schemas[i]);
-	json_write_array_end(&response->json);
-	write_text(&response->json, "NextToken", token);
-	return 0;
+	return page_end(response, &page, 0);
 }
 
 /* ---- DeleteInventory ---- */
@@ -388,9 +385,10 @@ static void write_deletion(struct json_writer *w, const struct object *deletion)
 
 int api_describe_inventory_deletions(struct request *request, struct response *response)
 {
-	str asked = value_get_str(request->in, STR("DeletionId")), token;
+	str asked = value_get_str(request->in, STR("DeletionId"));
+	struct list_page page;
 	const struct object *found;
-	size_t n_found, n = 0, from, to;
+	size_t n_found, n = 0;
 	int r = list_deletions(request, &found, &n_found);
 	struct object *sorted =
 	        r < 0 ? NULL : arena_alloc(request->arena, n_found + 1, sizeof(*sorted));
@@ -404,14 +402,10 @@ int api_describe_inventory_deletions(struct request *request, struct response *r
 		return response_fail(response, "InvalidDeletionIdException",
 		        "There is no deletion " STR_FMT ".", STR_ARG(asked));
 	qsort(sorted, n, sizeof(*sorted), deletion_order);
-	r = page_of(request, response, n, DELETIONS_A_PAGE, &from, &to, &token);
+	r = page_begin(request, response, "InventoryDeletions", n, DELETIONS_A_PAGE, &page);
 	if (r < 0)
 		return r;
-	json_write_key(&response->json, "InventoryDeletions");
-	json_write_array(&response->json);
-	for (size_t i = from; i < to; i++)
+	for (size_t i = page.from; i < page.to; i++)
 		write_deletion(&response->json, &sorted[i]);
-	json_write_array_end(&response->json);
-	write_text(&response->json, "NextToken", token);
-	return 0;
+	return page_end(response, &page, 0);
 }

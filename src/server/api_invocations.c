@@ -188,8 +188,8 @@ static int collect(struct request *request, struct response *response, struct pa
 int api_command_invocations(struct request *request, struct response *response)
 {
 	struct pairs pairs = { 0 };
-	size_t kept = 0, from = 0, to = 0;
-	str token;
+	size_t kept = 0;
+	struct list_page page;
 
 	int r = collect(request, response, &pairs);
 	if (r != 0)
@@ -198,16 +198,12 @@ int api_command_invocations(struct request *request, struct response *response)
 		if (filters_fit(request, &pairs.items[i]))
 			pairs.items[kept++] = pairs.items[i];
 	}
-	r = page_of(request, response, kept, 50, &from, &to, &token);
+	r = page_begin(request, response, "CommandInvocations", kept, 50, &page);
 	if (r < 0)
 		return r;
-	json_write_key(&response->json, "CommandInvocations");
-	json_write_array(&response->json);
-	for (size_t i = from; i < to; i++)
+	for (size_t i = page.from; i < page.to; i++)
 		write_invocation(request, &response->json, &pairs.items[i]);
-	json_write_array_end(&response->json);
-	write_text(&response->json, "NextToken", token);
-	return 0;
+	return page_end(response, &page, 0);
 }
 
 /* ---- GetCommandInvocation ---- */

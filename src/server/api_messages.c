@@ -18,7 +18,8 @@
 
 static const str none = { NULL, 0 };
 
-/* How long a poll is held, and most messages of one answer. Agents give up after 20 seconds. */
+/* How long a poll is held of which nothing else is known, and most messages of one answer. The
+ * stock agent gives up after 20 seconds. */
 #define POLL_MS 17000
 #define MESSAGES_AT_ONCE 10
 #define HIDDEN_S 10
@@ -247,7 +248,8 @@ int api_message_get(struct request *request, struct response *response)
 	/* A poll that was woken for nothing is answered: put off again, it would last longer than
 	   agents wait. */
 	if (outbox.n == 0 && !request->is_wait_over && request->attempt == 0)
-		return response_defer(response, server_host_key(outbox.host.number), POLL_MS);
+		return response_defer(response, server_host_key(outbox.host.number),
+		        request->wait_s > 0 ? (int64_t)request->wait_s * 1000 : POLL_MS);
 	if (buf_failed(&messages))
 		return -ERR_LIMIT;
 	r = value_from_json(buf_str(&messages), request->arena, &all, NULL);

@@ -216,6 +216,11 @@ static bool is_readable(const struct request *request, const struct parameter *p
 	return request->caller.role != ROLE_HOST || !parameter_is_secret(parameter);
 }
 
+static str tier_of(const struct parameter *parameter)
+{
+	return parameter->tier.n > 0 ? parameter->tier : STR("Standard");
+}
+
 static int write_arn(struct request *request, struct json_writer *w, str name)
 {
 	str arn;
@@ -228,15 +233,22 @@ static int write_arn(struct request *request, struct json_writer *w, str name)
 	return r;
 }
 
+/* The value as the request wants it: sealed, unless it asks for more. */
+static int value_asked(struct request *request, const struct parameter *parameter, str *ret)
+{
+	*ret = parameter->value;
+	if (!parameter_is_secret(parameter) ||
+	        !value_get_bool(request->in, STR("WithDecryption"), false))
+		return 0;
+	return parameter_open(
+	        request->server, request->caller.account, parameter, request->arena, ret);
+}
+
 static int write_parameter(struct request *request, struct json_writer *w,
         const struct parameter *parameter, str selector)
 {
-	str value = parameter->value;
-	int r = 0;
-	if (parameter_is_secret(parameter) &&
-	        value_get_bool(request->in, STR("WithDecryption"), false))
-		r = parameter_open(request->server, request->caller.account, parameter,
-		        request->arena, &value);
+	str value;
+	int r = value_asked(request, parameter, &value);
 	if (r < 0)
 		return r;
 	json_write_object(w);
@@ -315,13 +327,29 @@ int api_parameter_get_several(struct request *request, struct response *response
 	return 0;
 }
 
+/* What is said of a parameter beside its value. */
+static void write_about(struct json_writer *w, const struct parameter *parameter)
+{
+	json_write_member_str(w, "Name", parameter->name);
+	json_write_member_str(w, "Type", parameter->type);
+	write_text(w, "KeyId", parameter->key_id);
+	write_time(w, "LastModifiedDate", parameter->modified_at);
+	write_text(w, "LastModifiedUser", parameter->user);
+	write_text(w, "Description", parameter->description);
+	write_text(w, "AllowedPattern", parameter->pattern);
+	write_number(w, "Version", parameter->version);
+	json_write_member_str(w, "Tier", tier_of(parameter));
+	write_text(w, "DataType", parameter->data_type);
+}
+
 int api_parameter_history(struct request *request, struct response *response)
 {
 	struct json_writer *w = &response->json;
 	struct parameter_name name;
 	struct parameter *all = NULL;
-	size_t n = 0, from = 0, to = 0;
-	str text = value_get_str(request->in, STR("Name")), token;
+	size_t n = 0;
+	str text = value_get_str(request->in, STR("Name"));
+	struct list_page page;
 
 	int r = parameter_name_read(text, request->arena, &name);
 	if (r == 0)
@@ -329,37 +357,21 @@ int api_parameter_history(struct request *request, struct response *response)
 		        request->arena, &all, &n);
 	if (r != 0)
 		return fail_find(response, r, text);
-	r = page_of(request, response, n, 50, &from, &to, &token);
+	r = page_begin(request, response, "Parameters", n, 50, &page);
 	if (r < 0)
 		return r;
-	json_write_key(w, "Parameters");
-	json_write_array(w);
-	for (size_t i = from; r == 0 && i < to; i++) {
-		str value = all[i].value;
-		if (parameter_is_secret(&all[i]) &&
-		        value_get_bool(request->in, STR("WithDecryption"), false))
-			r = parameter_open(request->server, request->caller.account, &all[i],
-			        request->arena, &value);
+	for (size_t i = page.from; r == 0 && i < page.to; i++) {
+		str value;
+		r = value_asked(request, &all[i], &value);
 		if (r < 0)
 			return r;
 		json_write_object(w);
-		json_write_member_str(w, "Name", all[i].name);
-		json_write_member_str(w, "Type", all[i].type);
-		write_text(w, "KeyId", all[i].key_id);
-		write_time(w, "LastModifiedDate", all[i].modified_at);
-		write_text(w, "LastModifiedUser", all[i].user);
-		write_text(w, "Description", all[i].description);
+		write_about(w, &all[i]);
 		json_write_member_str(w, "Value", value);
-		write_text(w, "AllowedPattern", all[i].pattern);
-		write_number(w, "Version", all[i].version);
 		write_value(w, "Labels", all[i].labels);
-		json_write_member_str(w, "Tier", all[i].tier.n > 0 ? all[i].tier : STR("Standard"));
-		write_text(w, "DataType", all[i].data_type);
 		json_write_object_end(w);
 	}
-	json_write_array_end(w);
-	write_text(w, "NextToken", token);
-	return r;
+	return page_end(response, &page, r);
 }
 
 /* ---- filters ---- */
@@ -408,7 +420,7 @@ static bool value_fits(const struct parameter *p, str key, str option, str value
 	if (str_eq(key, STR("Path")))
 		return in_path(p->name, value, str_eq(option, STR("Recursive")));
 	if (str_eq(key, STR("Tier")))
-		return text_fits(p->tier.n > 0 ? p->tier : STR("Standard"), option, value);
+		return text_fits(tier_of(p), option, value);
 	if (str_eq(key, STR("DataType")))
 		return text_fits(p->data_type, option, value);
 	if (str_eq(key, STR("Label")))
@@ -478,10 +490,11 @@ static int filtered(struct request *request, struct response *response, str pref
 
 int api_parameter_by_path(struct request *request, struct response *response)
 {
-	str path = value_get_str(request->in, STR("Path")), token;
+	str path = value_get_str(request->in, STR("Path"));
+	struct list_page page;
 	bool is_recursive = value_get_bool(request->in, STR("Recursive"), false);
 	struct parameter *all = NULL;
-	size_t n = 0, kept = 0, from = 0, to = 0;
+	size_t n = 0, kept = 0;
 
 	if (!str_has_prefix(path, STR("/")))
 		return response_fail(
@@ -493,53 +506,36 @@ int api_parameter_by_path(struct request *request, struct response *response)
 		if (in_path(all[i].name, path, is_recursive))
 			all[kept++] = all[i];
 	}
-	r = page_of(request, response, kept, 10, &from, &to, &token);
+	r = page_begin(request, response, "Parameters", kept, 10, &page);
 	if (r < 0)
 		return r;
-	json_write_key(&response->json, "Parameters");
-	json_write_array(&response->json);
-	for (size_t i = from; r == 0 && i < to; i++)
+	for (size_t i = page.from; r == 0 && i < page.to; i++)
 		r = write_parameter(request, &response->json, &all[i], none);
-	json_write_array_end(&response->json);
-	write_text(&response->json, "NextToken", token);
-	return r;
+	return page_end(response, &page, r);
 }
 
 int api_parameter_describe(struct request *request, struct response *response)
 {
 	struct json_writer *w = &response->json;
 	struct parameter *all = NULL;
-	size_t n = 0, from = 0, to = 0;
-	str token;
+	size_t n = 0;
+	struct list_page page;
 
 	int r = filtered(request, response, none, &all, &n);
 	/* Nothing is shared between accounts here. */
 	if (value_get_bool(request->in, STR("Shared"), false))
 		n = 0;
 	if (r == 0)
-		r = page_of(request, response, n, 10, &from, &to, &token);
+		r = page_begin(request, response, "Parameters", n, 10, &page);
 	if (r != 0)
 		return r;
-	json_write_key(w, "Parameters");
-	json_write_array(w);
-	for (size_t i = from; r == 0 && i < to; i++) {
+	for (size_t i = page.from; r == 0 && i < page.to; i++) {
 		json_write_object(w);
-		json_write_member_str(w, "Name", all[i].name);
+		write_about(w, &all[i]);
 		r = write_arn(request, w, all[i].name);
-		json_write_member_str(w, "Type", all[i].type);
-		write_text(w, "KeyId", all[i].key_id);
-		write_time(w, "LastModifiedDate", all[i].modified_at);
-		write_text(w, "LastModifiedUser", all[i].user);
-		write_text(w, "Description", all[i].description);
-		write_text(w, "AllowedPattern", all[i].pattern);
-		write_number(w, "Version", all[i].version);
-		json_write_member_str(w, "Tier", all[i].tier.n > 0 ? all[i].tier : STR("Standard"));
-		write_text(w, "DataType", all[i].data_type);
 		json_write_object_end(w);
 	}
-	json_write_array_end(w);
-	write_text(w, "NextToken", token);
-	return r;
+	return page_end(response, &page, r);
 }
 
 /* ---- deleting ---- */

@@ -26,7 +26,6 @@ struct put {
 	struct report_item items[ITEMS_MAX];
 	const struct value *contents[ITEMS_MAX]; /* of items; NULL: a hash alone */
 	size_t n;
-	uint64_t quota_bytes; /* of content that counts for the day */
 };
 
 static const char hash_without_content[] =
@@ -267,8 +266,7 @@ static int write_content(struct put *put, size_t i, size_t *total)
 		        item->type, "The content of " STR_FMT " is larger than 1,024 KB.",
 		        STR_ARG(item->type));
 	*total += text.n;
-	if (!custom_type_is_counted(item->type))
-		put->quota_bytes += text.n;
+	item->is_metered = !custom_type_is_counted(item->type);
 	return arena_copy(put->request->arena, buf_str(&text), &item->content);
 }
 
@@ -324,6 +322,7 @@ static int conclude(struct put *put, enum report_verdict verdict, size_t item)
 	switch (verdict) {
 	case REPORT_TAKEN:
 	case REPORT_STALE: return 0;
+	case REPORT_OVER_QUOTA: return refuse_quota(put);
 	case REPORT_NO_CONTENT:
 		return response_fail_type(put->response, "InvalidItemContentException", type,
 		        hash_without_content, STR_ARG(type));
@@ -346,12 +345,8 @@ static int report(struct put *put)
 	struct err err = { 0 };
 	if (put->n == 0)
 		return 0;
-	if (!quotas_take(server->quotas, put->host.number, put->quota_bytes, now_at))
-		return refuse_quota(put);
 	int r = fleet_report(
 	        server->fleet, put->host.number, put->items, put->n, now_at, &verdict, &item, &err);
-	if (r < 0 || verdict == REPORT_NO_CONTENT || verdict == REPORT_OTHER_HASH)
-		quotas_give_back(server->quotas, put->host.number, put->quota_bytes, now_at);
 	if (r == -ENOENT)
 		return response_fail(put->response, "InvalidInstanceId",
 		        "There is no managed node %s in this account.", put->host.shown.text);

@@ -203,6 +203,26 @@ bool association_has(const struct association *association, const struct fleet_h
 	return targets_have(value_get(&association->spec, STR("Targets")), host);
 }
 
+int association_list_of(struct server *server, int64_t account, uint64_t host, struct arena *arena,
+        struct association **ret, size_t *ret_count)
+{
+	struct association *all = NULL;
+	size_t n = 0, n_kept = 0;
+	int r = association_list(server, account, arena, &all, &n);
+	if (r < 0)
+		return r;
+	fleet_lock(server->fleet);
+	const struct fleet_host *at = fleet_host_at(server->fleet, host);
+	for (size_t i = 0; at && i < n; i++) {
+		if (association_has(&all[i], at))
+			all[n_kept++] = all[i];
+	}
+	fleet_unlock(server->fleet);
+	*ret = all;
+	*ret_count = n_kept;
+	return 0;
+}
+
 int account_hosts(struct server *server, int64_t account, struct arena *arena, uint32_t **ret,
         size_t *ret_count)
 {

@@ -132,6 +132,11 @@ bool targets_have(const struct value *targets, const struct fleet_host *host);
 /** Does an association target a host? Also by its old-fashioned InstanceId. */
 bool association_has(const struct association *association, const struct fleet_host *host);
 
+/** Those of a host's account that target it; as association_list(). Threads: without fleet_lock(),
+ * which it takes */
+int association_list_of(struct server *server, int64_t account, uint64_t host, struct arena *arena,
+        struct association **ret, size_t *ret_count);
+
 /**
  * The hosts of an account that an association targets, by number.
  *

@@ -2,6 +2,7 @@
 #include "server/control.h"
 
 #include <inttypes.h>
+#include <roaring/roaring.h>
 #include <stdio.h>
 
 #include "base/cleanup.h"
@@ -100,6 +101,21 @@ static int account_add(const struct control_call *call)
 	return r;
 }
 
+/* How many packages of an account's hosts are matched by their own names only. */
+static uint64_t count_by_name(struct server *server, int64_t account)
+{
+	uint64_t n = 0;
+	if (!server->fleet)
+		return 0;
+	fleet_lock(server->fleet);
+	roaring_uint32_iterator_t at;
+	for (roaring_init_iterator(fleet_hosts(server->fleet, account), &at); at.has_value;
+	        roaring_advance_uint32_iterator(&at))
+		n += fleet_host_by_name(fleet_host_at(server->fleet, at.current_value));
+	fleet_unlock(server->fleet);
+	return n;
+}
+
 static int account_list_all(const struct control_call *call)
 {
 	const struct account *accounts;
@@ -122,6 +138,8 @@ static int account_list_all(const struct control_call *call)
 		        accounts[i].organisation
 		                ? str_from_c(account_text(accounts[i].organisation).text)
 		                : STR("-"));
+		json_write_key(w, "by_name_only");
+		json_write_u64(w, count_by_name(call->server, accounts[i].number));
 		json_write_object_end(w);
 	}
 	json_write_array_end(call->out);

@@ -119,7 +119,7 @@ int details_of(struct details *details, str id, struct arena *arena,
 		r = r == -ENOENT ? 0 : r;
 	}
 	if (r == 0) {
-		r = vulndb_is_kev(details->db, id, err);
+		r = vulndb_kev_added(details->db, id, &found.kev_day, err);
 		found.is_kev = r > 0;
 	}
 	(void)pthread_mutex_unlock(&details->lock);

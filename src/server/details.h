@@ -21,6 +21,7 @@ struct vulnerability_details {
 	size_t n_records;
 	double epss; /* < 0 for none */
 	bool is_kev;
+	uint32_t kev_day; /* when it was added to KEV, as YYYYMMDD; 0: it was not, or nobody says */
 };
 
 /**

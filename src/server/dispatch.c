@@ -18,6 +18,9 @@
 #define BODY_LARGE_BYTES ((size_t)32 << 20)
 /* One answer. */
 #define REPLY_BYTES ((size_t)64 << 20)
+/* Longest wait of one call, in seconds: at its end the signature is looked at again. */
+#define WAIT_MAX_S 240u
+_Static_assert(WAIT_MAX_S < SIGV4_SKEW_S, "a signature outlives the wait");
 /* Seconds after which a client may try again. */
 #define RETRY_AFTER "5"
 
@@ -580,6 +583,17 @@ static int dispatch(struct call *call)
 	return handle(call, operation);
 }
 
+/* Our own agent lets itself be held for longer than others: each answer wakes its host. */
+static unsigned wait_of(const struct http_request *http)
+{
+	str text = { NULL, 0 };
+	uint64_t wait_s = 0;
+	(void)http_header_find(http, STR("x-sonde-wait"), &text);
+	if (!str_to_u64(text, UINT32_MAX, &wait_s))
+		return 0;
+	return wait_s < WAIT_MAX_S ? (unsigned)wait_s : WAIT_MAX_S;
+}
+
 static int answer_call(struct server *server, const struct caller *given, struct http_request *http,
         struct http_response *reply)
 {
@@ -598,6 +612,7 @@ static int answer_call(struct server *server, const struct caller *given, struct
 		.now_ms = now_ms,
 		.peer = http->peer,
 		.attempt = (int)(http->attempt < 1000 ? http->attempt : 1000),
+		.wait_s = wait_of(http),
 		.is_wait_over = http->is_deferral_over };
 	int r = uuid_make(call.request.id) < 0
 	                ? answer_internal(&call, -EIO, "no random bytes for a request id")

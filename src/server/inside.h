@@ -41,8 +41,9 @@ struct server_inside {
 	size_t n_operations;
 	struct http *http; /* NULL while nothing is served */
 	int64_t started_at;
-	_Atomic int64_t fixed_ms; /* tests: what the clock says; 0: the system's */
-	_Atomic uint32_t n_audit; /* tells entries of one second apart */
+	_Atomic int64_t fixed_ms;  /* tests: what the clock says; 0: the system's */
+	_Atomic uint64_t n_clones; /* calls of machines that are copies of a host */
+	_Atomic uint32_t n_audit;  /* tells entries of one second apart */
 
 	/* Accounts that are locked. */
 	pthread_mutex_t locks_mutex;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/inventory.h"
 
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -68,107 +67,6 @@ bool custom_type_is_counted(str name)
 {
 	return str_has_prefix(name, STR("Custom:")) && !str_eq(name, STR(CONTENT_THIRD_PARTY)) &&
 	       !str_eq(name, STR(CONTENT_METRICS)) && !str_eq(name, STR(FLEET_OWN_TYPE));
-}
-
-/* ---- the daily quota ---- */
-
-/* Slots at first; doubled when half are taken. Hosts are numbered below 2^32. */
-#define SLOTS_MIN 1024
-#define SLOTS_MAX ((size_t)1 << 24)
-
-struct slot {
-	uint32_t host; /* 0: free */
-	uint32_t bytes;
-};
-
-struct quotas {
-	pthread_mutex_t lock; /* of all below */
-	int64_t day;
-	struct slot *slots;
-	size_t n, cap;
-};
-
-int quotas_open(struct quotas **ret)
-{
-	struct quotas *quotas = calloc(1, sizeof(*quotas));
-	if (!quotas || pthread_mutex_init(&quotas->lock, NULL) != 0) {
-		free(quotas);
-		return -ENOMEM;
-	}
-	*ret = quotas;
-	return 0;
-}
-
-void quotas_close(struct quotas *quotas)
-{
-	if (!quotas)
-		return;
-	(void)pthread_mutex_destroy(&quotas->lock);
-	free(quotas->slots);
-	free(quotas);
-}
-
-static struct slot *slot_of(struct slot *slots, size_t cap, uint32_t host)
-{
-	size_t i = (size_t)(host * UINT32_C(2654435761)) & (cap - 1);
-	while (slots[i].host != 0 && slots[i].host != host)
-		i = (i + 1) & (cap - 1);
-	return &slots[i];
-}
-
-static bool grow(struct quotas *quotas)
-{
-	size_t cap = quotas->cap ? quotas->cap * 2 : SLOTS_MIN;
-	struct slot *slots = cap <= SLOTS_MAX ? calloc(cap, sizeof(*slots)) : NULL;
-	if (!slots)
-		return false;
-	for (size_t i = 0; i < quotas->cap; i++) {
-		if (quotas->slots[i].host != 0)
-			*slot_of(slots, cap, quotas->slots[i].host) = quotas->slots[i];
-	}
-	free(quotas->slots);
-	quotas->slots = slots;
-	quotas->cap = cap;
-	return true;
-}
-
-/* The slot of a host today; NULL without memory: the quota is then not kept. Locked. */
-static struct slot *find_slot(struct quotas *quotas, uint64_t host, int64_t now_at)
-{
-	if (quotas->day != now_at / 86400) {
-		quotas->day = now_at / 86400;
-		quotas->n = 0;
-		if (quotas->cap > 0)
-			memset(quotas->slots, 0, quotas->cap * sizeof(*quotas->slots));
-	}
-	if (quotas->n >= quotas->cap / 2 && !grow(quotas))
-		return NULL;
-	struct slot *slot = slot_of(quotas->slots, quotas->cap, (uint32_t)host);
-	if (slot->host == 0) {
-		slot->host = (uint32_t)host;
-		quotas->n++;
-	}
-	return slot;
-}
-
-bool quotas_take(struct quotas *quotas, uint64_t host, uint64_t bytes, int64_t now_at)
-{
-	(void)pthread_mutex_lock(&quotas->lock);
-	struct slot *slot = find_slot(quotas, host, now_at);
-	bool suffices = !slot || bytes <= QUOTA_DAY_BYTES - slot->bytes;
-	if (slot && suffices)
-		slot->bytes += (uint32_t)bytes;
-	(void)pthread_mutex_unlock(&quotas->lock);
-	return suffices;
-}
-
-void quotas_give_back(struct quotas *quotas, uint64_t host, uint64_t bytes, int64_t now_at)
-{
-	(void)pthread_mutex_lock(&quotas->lock);
-	struct slot *slot = find_slot(quotas, host, now_at);
-	if (slot)
-		slot->bytes -= bytes < slot->bytes ? (uint32_t)bytes : slot->bytes;
-	(void)pthread_mutex_unlock(&quotas->lock);
 }
 
 /* ---- answers ---- */

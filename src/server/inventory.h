@@ -3,13 +3,11 @@
 
 /**
  * inventory: what the inventory operations of Systems Manager share: the types that there are, the
- * daily quota, the rows that a host reported, and filters on rows.
+ * rows that a host reported, and filters on rows.
  */
 
 #include "server/server.h"
 
-/** Bytes of content that one host may report a day; what comes after is refused till the next. */
-#define QUOTA_DAY_BYTES (UINT64_C(5000) << 10)
 /** Bytes of one item's content, and of all items of one call. */
 #define INVENTORY_ITEM_BYTES ((size_t)1024 << 10)
 #define INVENTORY_CALL_BYTES ((size_t)1024 << 10)
@@ -56,28 +54,6 @@ int custom_type_get(struct server *server, int64_t account, str name, struct are
 /** Is a type registered and counted like other custom types, or is it one of Inspector's or ours,
  * which always exist? */
 bool custom_type_is_counted(str name);
-
-/* ---- the daily quota ---- */
-
-/**
- * What each host reported today. In memory only: a restart forgives the day so far.
- *
- * Threads: any; its own lock
- */
-struct quotas;
-
-/** Begin with none. Returns: 0; -ENOMEM */
-int quotas_open(struct quotas **ret);
-
-/** Release. NULL is a no-op. */
-void quotas_close(struct quotas *quotas);
-
-/** Take bytes from a host's quota of the day (UTC). False, and nothing is taken, when it does not
- * suffice. */
-bool quotas_take(struct quotas *quotas, uint64_t host, uint64_t bytes, int64_t now_at);
-
-/** Give back what was taken for a report that failed. */
-void quotas_give_back(struct quotas *quotas, uint64_t host, uint64_t bytes, int64_t now_at);
 
 /* ---- what was reported ---- */
 

@@ -118,6 +118,12 @@ static void write_fleet(struct server *server, struct buf *out)
 		{ "sonde_fleet_matches", "gauge", "package versions by vulnerability",
 		        s.n_matches },
 		{ "sonde_fleet_closed", "gauge", "closed findings that are kept", s.n_closed },
+		{ "sonde_fleet_hosts_by_name", "gauge",
+		        "hosts with packages that are matched by their own names only",
+		        s.n_hosts_by_name },
+		{ "sonde_fleet_packages_by_name", "gauge",
+		        "packages whose source packages are not known, and should be",
+		        s.n_packages_by_name },
 		{ "sonde_generation", "gauge", "number of the present generation of matches",
 		        s.generation },
 		{ "sonde_fleet_reports_total", "counter", "inventories taken", s.n_reports },
@@ -129,6 +135,16 @@ static void write_fleet(struct server *server, struct buf *out)
 		        s.n_renewals },
 		{ "sonde_fleet_renewal_microseconds", "gauge", "duration of the last exchange",
 		        s.renew_us },
+	};
+	write_gauges(out, gauges, sizeof(gauges) / sizeof(*gauges));
+}
+
+static void write_clones(struct server *server, struct buf *out)
+{
+	const struct gauge gauges[] = {
+		{ "sonde_clones_total", "counter",
+		        "calls of machines that are copies of a host; the log says of which",
+		        atomic_load_explicit(&server->inside->n_clones, memory_order_relaxed) },
 	};
 	write_gauges(out, gauges, sizeof(gauges) / sizeof(*gauges));
 }
@@ -194,6 +210,7 @@ void metrics_write(struct server *server, struct buf *out)
 	write_http(server, out);
 	write_store(server, out);
 	write_fleet(server, out);
+	write_clones(server, out);
 	write_counts(server, out);
 	head(out, "sonde_operation_seconds", "histogram", "duration of calls");
 	for (size_t i = 0; i <= n; i++) {

@@ -33,24 +33,6 @@ struct sbom {
 	size_t n;
 };
 
-/* The places of an element: they are sorted by it. */
-static const struct place *places_of(
-        const struct place *places, size_t n, element_id element, size_t *ret_count)
-{
-	size_t from = 0, to = n;
-	while (from < to) {
-		size_t middle = from + (to - from) / 2;
-		if (places[middle].element < element)
-			from = middle + 1;
-		else
-			to = middle;
-	}
-	for (to = from; to < n && places[to].element == element;)
-		to++;
-	*ret_count = to - from;
-	return &places[from];
-}
-
 /* The package URL, and where the package lies as a qualifier without its leading slash. */
 static int write_purl(struct sbom *sbom, struct entry *entry)
 {
@@ -75,14 +57,13 @@ static int write_purl(struct sbom *sbom, struct entry *entry)
 static int add_element(struct sbom *sbom, const struct element *element, const struct place *places,
         size_t n_places)
 {
-	size_t n;
-	const struct place *at = places_of(places, n_places, element->id, &n);
+	size_t first, n = places_of(places, n_places, element->id, &first);
 	int r = 0;
 	for (size_t k = 0; r == 0 && (k < n || k == 0); k++) {
 		struct entry *entry = &sbom->entries[sbom->n++];
 		*entry = (struct entry){ .element = element };
 		if (k < n)
-			entry->path = at[k].path;
+			entry->path = places[first + k].path;
 		r = write_purl(sbom, entry);
 	}
 	return r;

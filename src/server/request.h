@@ -62,6 +62,7 @@ struct request {
 	int64_t now_ms;    /* the same in milliseconds */
 	str peer;          /* address of the client */
 	int attempt;       /* > 0 when it was deferred before */
+	unsigned wait_s;   /* how long the client lets itself be held; 0: it did not say */
 	bool is_wait_over; /* the longest time of a deferral is over: answer now */
 };
 

@@ -214,7 +214,7 @@ int server_load(struct server *server, struct err *err)
 	autofree char *spool = NULL;
 	if (asprintf(&spool, STR_FMT "/spool", STR_ARG(server->data_dir)) < 0)
 		spool = NULL;
-	if (!spool || quotas_open(&server->quotas) < 0)
+	if (!spool)
 		return err_set(err, -ENOMEM, "no memory for a server");
 	int r = uploads_open(spool, &server->uploads, err);
 	return r < 0 ? r : fleet_open(&config, &server->fleet, err);
@@ -228,7 +228,6 @@ void server_close(struct server *server)
 	pins_close(server->pins);
 	details_close(server->details);
 	uploads_close(server->uploads);
-	quotas_close(server->quotas);
 	fleet_close(server->fleet);
 	objects_close(server->objects);
 	store_close(server->store);

@@ -27,7 +27,6 @@ struct server {
 	unsigned char secret_key[32]; /* secrets at rest */
 	struct details *details;      /* long texts of the vulnerability data */
 	struct pins *pins;            /* generations that page tokens hold */
-	struct quotas *quotas;        /* bytes that hosts reported today: server/inventory.h */
 	struct uploads *uploads;      /* inventories on their way in: server/upload.h */
 	struct server_inside *inside; /* locks, key cache, http, counters: server/inside.h */
 };

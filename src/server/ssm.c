@@ -60,16 +60,28 @@ bool value_has_str(const struct value *array, str text)
 	return false;
 }
 
-int page_of(const struct request *request, struct response *response, size_t n_items, size_t most,
-        size_t *ret_from, size_t *ret_to, str *ret_token)
+int page_begin(const struct request *request, struct response *response, const char *key,
+        size_t n_items, size_t most, struct list_page *ret)
 {
 	int64_t asked = value_get_i64(request->in, STR("MaxResults"), 0);
 	if (asked > 0)
 		most = (size_t)asked;
-	int r = token_slice(request, STR("NextToken"), n_items, most, ret_from, ret_to, ret_token);
+	int r = token_slice(
+	        request, STR("NextToken"), n_items, most, &ret->from, &ret->to, &ret->token);
 	if (r == -ERR_FORMAT)
 		return response_fail(response, "InvalidNextToken",
 		        "The NextToken is not one that this operation gave for this request.");
+	if (r < 0)
+		return r;
+	json_write_key(&response->json, key);
+	json_write_array(&response->json);
+	return 0;
+}
+
+int page_end(struct response *response, const struct list_page *page, int r)
+{
+	json_write_array_end(&response->json);
+	write_text(&response->json, "NextToken", page->token);
 	return r;
 }
 
@@ -88,6 +100,18 @@ str host_digits(str id)
 	return id;
 }
 
+static struct host_ref refer(const struct fleet_host *host)
+{
+	struct host_ref ref = {
+		.number = host->number,
+		.account = host->account,
+		.shown = host_ssm_id(host),
+		.is_ec2 = host->is_ec2,
+	};
+	memcpy(ref.id, host->id, sizeof(ref.id));
+	return ref;
+}
+
 int request_host(struct request *request, struct response *response, str id, struct host_ref *ret)
 {
 	bool is_found = false;
@@ -96,11 +120,7 @@ int request_host(struct request *request, struct response *response, str id, str
 	const struct fleet_host *host = host_of_caller(request->server, &request->caller, id);
 	/* A delegated administrator sees its members' findings, not their Systems Manager. */
 	if (host && host->state != HOST_TERMINATED && host->account == request->caller.account) {
-		*ret = (struct host_ref){ .number = host->number,
-			.account = host->account,
-			.shown = host_ssm_id(host),
-			.is_ec2 = host->is_ec2 };
-		memcpy(ret->id, host->id, sizeof ret->id);
+		*ret = refer(host);
 		is_found = true;
 	}
 	fleet_unlock(request->server->fleet);
@@ -128,14 +148,6 @@ int account_str(int64_t account, struct arena *arena, str *ret)
 	return arena_copy(arena, str_from_c(text.text), ret);
 }
 
-/* The record is constant but for this field, which any thread may set: fleet/host.h says so. */
-void host_pinged(const struct fleet_host *host, int64_t now_at)
-{
-	struct fleet_host *at = (struct fleet_host *)(uintptr_t)host;
-	if (atomic_load_explicit(&at->ping_at, memory_order_relaxed) < now_at)
-		atomic_store_explicit(&at->ping_at, now_at, memory_order_relaxed);
-}
-
 int64_t host_pinged_at(const struct fleet_host *host)
 {
 	int64_t ping_at = atomic_load_explicit(&host->ping_at, memory_order_relaxed);
@@ -151,13 +163,9 @@ int request_self(struct request *request, struct response *response, str id, con
 	fleet_lock(request->server->fleet);
 	const struct fleet_host *host = host_of_caller(request->server, &request->caller, id);
 	if (host && host->state != HOST_TERMINATED) {
-		*ret = (struct host_ref){ .number = host->number,
-			.account = host->account,
-			.shown = host_ssm_id(host),
-			.is_ec2 = host->is_ec2 };
-		memcpy(ret->id, host->id, sizeof ret->id);
+		*ret = refer(host);
 		if (request->caller.role == ROLE_HOST)
-			host_pinged(host, request->now_at);
+			fleet_pinged(request->server->fleet, host->number, request->now_at);
 		is_found = true;
 	}
 	fleet_unlock(request->server->fleet);

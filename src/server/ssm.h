@@ -48,15 +48,26 @@ int64_t value_get_time(const struct value *v, str key);
 /** Is the text among the strings of an array? */
 bool value_has_str(const struct value *array, str text);
 
+/** The page of a list that is being written: the items from `from` to `to`. */
+struct list_page {
+	size_t from, to;
+	str token; /* for the rest */
+};
+
 /**
- * The page of a list that the request asks for, by MaxResults and NextToken.
+ * Begin to write the page of a list that the request asks for, by MaxResults and NextToken: an
+ * array, under `key`, into which the caller writes its items.
  *
- * In:      most  items a page without MaxResults
- * Out:     ret_from, ret_to, ret_token  as token_slice()
- * Returns: 0; what response_fail() returned; -ERR_LIMIT
+ * In:      n_items  of the whole list
+ *          most     items a page without MaxResults
+ * Returns: 0; what response_fail() returned; -ERR_LIMIT; then nothing is written
  */
-int page_of(const struct request *request, struct response *response, size_t n_items, size_t most,
-        size_t *ret_from, size_t *ret_to, str *ret_token);
+int page_begin(const struct request *request, struct response *response, const char *key,
+        size_t n_items, size_t most, struct list_page *ret);
+
+/** End it: the array, and NextToken when there is more. Returns: `r`, which the caller has come to
+ */
+int page_end(struct response *response, const struct list_page *page, int r);
 
 /** The key under which an object of a host's is kept: its 17 digits, from any of its names. Empty
  * when the text is none of these. */
@@ -92,9 +103,6 @@ int account_str(int64_t account, struct arena *arena, str *ret);
  * 0; what response_fail() returned, with the exception `error` */
 int request_self(struct request *request, struct response *response, str id, const char *error,
         struct host_ref *ret);
-
-/** Note that a host's agent is alive. Fleet locked. */
-void host_pinged(const struct fleet_host *host, int64_t now_at);
 
 /** When a host's agent last gave a sign of life; 0: never. Fleet locked or a copy. */
 int64_t host_pinged_at(const struct fleet_host *host);

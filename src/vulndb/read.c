@@ -784,8 +784,13 @@ int vulndb_epss(struct vulndb *db, str cve, double *ret, struct err *err)
 	return 0;
 }
 
+int vulndb_kev_added(struct vulndb *db, str cve, uint32_t *ret_day, struct err *err)
+{
+	return find_cve(db, "kev", cve, ret_day, err);
+}
+
 int vulndb_is_kev(struct vulndb *db, str cve, struct err *err)
 {
 	uint32_t day;
-	return find_cve(db, "kev", cve, &day, err);
+	return vulndb_kev_added(db, cve, &day, err);
 }

@@ -140,6 +140,10 @@ int vulndb_epss(struct vulndb *db, str cve, double *ret, struct err *err);
 /** Is a CVE in CISA's catalogue of exploited vulnerabilities? Returns: 1, 0; -errno */
 int vulndb_is_kev(struct vulndb *db, str cve, struct err *err);
 
+/** The same, and when it was added: ret_day is the day as YYYYMMDD, 0 when the catalogue has no
+ * date of it; written when the result is 1. */
+int vulndb_kev_added(struct vulndb *db, str cve, uint32_t *ret_day, struct err *err);
+
 /**
  * Read every byte of every file: digests, the databases' own integrity, the checksum of each row.
  *

@@ -78,6 +78,22 @@ static void test_due__a_clock_that_was_set_back_stops_nothing(void **state)
 	assert_true(at(due, NOW) <= NOW);
 }
 
+/* It is asked again each minute, and each half hour the server says again what it knows. */
+static void test_due__a_time_to_come_is_counted_from_when_it_was_seen(void **state)
+{
+	(void)state;
+	struct due_ahead ahead = { 0 };
+	for (int64_t now = NOW; now < NOW + DAY; now += 60)
+		assert_int_equal(due_last(&ahead, NOW + DAY, now), NOW);
+	/* Another one is another one; one that has come is what it is. */
+	assert_int_equal(due_last(&ahead, NOW + DAY + 7, NOW + 60), NOW + 60);
+	assert_int_equal(due_last(&ahead, NOW - 5, NOW + 120), NOW - 5);
+	assert_int_equal(due_last(&ahead, NOW + DAY, NOW + 180), NOW + 180);
+	/* And the clock is set back once more. */
+	assert_int_equal(due_last(&ahead, NOW + DAY, NOW - DAY), NOW - DAY);
+	assert_int_equal(due_last(&ahead, NOW + DAY, NOW), NOW - DAY);
+}
+
 static void test_due__an_expression_that_is_none_is_refused(void **state)
 {
 	(void)state;
@@ -98,6 +114,7 @@ int main(void)
 		cmocka_unit_test(test_due__run_once_runs_once),
 		cmocka_unit_test(test_due__what_was_cut_off_runs_again),
 		cmocka_unit_test(test_due__a_clock_that_was_set_back_stops_nothing),
+		cmocka_unit_test(test_due__a_time_to_come_is_counted_from_when_it_was_seen),
 		cmocka_unit_test(test_due__an_expression_that_is_none_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,6 +101,7 @@ static void test_state__uninstall_removes_everything(void **ctx)
 	assert_int_equal(state_open(place->path, &state, &err), 0);
 	assert_int_equal(state_write(&state, "registration.json", STR("{}"), &err), 0);
 	assert_int_equal(state_write(&state, "key.pem", STR("x"), &err), 0);
+	assert_int_equal(state_write(&state, ".key.pem.0123456789abcdef.new", STR("x"), &err), 0);
 	state_close(&state);
 	assert_int_equal(state_destroy(place->path, &err), 0);
 	assert_int_equal(stat(place->path, &st), -1);
@@ -114,9 +115,16 @@ static void test_state__jobs_of_an_earlier_life_are_removed(void **ctx)
 	struct err err = { 0 };
 	assert_int_equal(state_open(place->path, &state, &err), 0);
 	assert_int_equal(mkdirat(state.dir, "jobs/left", 0700), 0);
+	/* A key and a report that were being written. */
+	assert_int_equal(state_write(&state, ".key.pem.0123456789abcdef.new", STR("x"), &err), 0);
+	assert_int_equal(symlinkat("/etc/passwd", state.dir, "spool/.1-2.0123456789abcdef.new"), 0);
 	state_close(&state);
 	assert_int_equal(state_open(place->path, &state, &err), 0);
 	assert_int_equal(fstatat(state.dir, "jobs/left", &st, 0), -1);
+	assert_int_equal(fstatat(state.dir, ".key.pem.0123456789abcdef.new", &st, 0), -1);
+	assert_int_equal(
+	        fstatat(state.dir, "spool/.1-2.0123456789abcdef.new", &st, AT_SYMLINK_NOFOLLOW),
+	        -1);
 	assert_int_equal(fstatat(state.dir, "jobs", &st, 0), 0);
 	state_close(&state);
 }
@@ -165,11 +173,11 @@ static void test_identity__a_copied_state_takes_nothing_over(void **ctx)
 	buf_printf(&text, "{\"InstanceId\":\"mi-0123456789abcdef0\",\"Fingerprint\":\"%s\"}", a);
 	assert_int_equal(state_write(&state, "registration.json", buf_str(&text), &err), 0);
 	struct agent_config config = { .server = "https://localhost", .root = one };
-	assert_int_equal(identity_open(&config, &state, &service, &err), 0);
+	assert_int_equal(identity_open(&config, &state, &service, 1, &err), 0);
 	assert_string_equal(service.instance, "mi-0123456789abcdef0");
 	struct service other = { .region = "eu-west-1" };
 	config.root = two;
-	assert_int_equal(identity_open(&config, &state, &other, &err), -EKEYREJECTED);
+	assert_int_equal(identity_open(&config, &state, &other, 1, &err), -EKEYREJECTED);
 	assert_string_equal(other.instance, "");
 	assert_non_null(strstr(err.text, "copied"));
 	state_close(&state);

@@ -69,6 +69,31 @@ static void test_fs__a_file_is_replaced_and_read_back(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 }
 
+static void put(const char *name)
+{
+	int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	(void)close(fd);
+}
+
+static void test_fs__what_was_cut_off_is_swept_away_and_nothing_else(void **state)
+{
+	(void)state;
+	static const char *const stay[] = { "a.0123456789abcdef.new", ".a.0123456789abcde.new",
+		".a.0123456789abcdeg.new", ".0123456789abcdef.new", ".a.0123456789ABCDEF.new",
+		".a.0123456789abcdef.old", ".new", "new" };
+	size_t n = sizeof(stay) / sizeof(stay[0]);
+	for (size_t i = 0; i < n; i++)
+		put(stay[i]);
+	put(".a.0123456789abcdef.new");
+	put(".key.pem.ffffffffffffffff.new");
+	assert_int_equal(fs_sweep(dir_fd), 0);
+	assert_int_equal(count_entries(), n);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(unlinkat(dir_fd, stay[i], 0), 0);
+	assert_int_equal(fs_sweep(-1), -EBADF);
+}
+
 static void test_fs__a_file_is_replaced_by_its_whole_path(void **state)
 {
 	(void)state;
@@ -241,6 +266,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define ON_DISK(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		ON_DISK(test_fs__a_file_is_replaced_and_read_back),
+		ON_DISK(test_fs__what_was_cut_off_is_swept_away_and_nothing_else),
 		ON_DISK(test_fs__a_file_is_replaced_by_its_whole_path),
 		ON_DISK(test_fs__reading_appends),
 		ON_DISK(test_fs__a_file_may_be_as_large_as_the_buffer_and_no_larger),

@@ -120,6 +120,62 @@ static void test_pace__a_child_that_did_not_join_is_counted(void **state)
 	close(ready[1]);
 }
 
+/* Nobody watched it, and nobody started it for the work that is limited: a helper of some kind. */
+static void test_pace__a_child_that_has_ended_is_counted(void **state)
+{
+	(void)state;
+	struct pace *pace;
+	for (int i = 0; i < 2; i++) {
+		if (i == 1)
+			assert_int_equal(pace_begin(10, &pace, NULL), 0);
+		pid_t child = fork();
+		if (child == 0) {
+			burn(200);
+			_exit(0);
+		}
+		assert_true(child > 0);
+		while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+			continue;
+		if (i == 0)
+			continue;
+		assert_true(pace_wait(pace) || pace_wait(pace));
+		pace_end(pace);
+	}
+}
+
+static void test_pace__a_child_that_is_watched_twice_counts_once(void **state)
+{
+	(void)state;
+	struct pace *pace;
+	int ready[2];
+	char byte;
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(pace_begin(50, &pace, NULL), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		burn(100);
+		(void)!write(ready[1], "x", 1);
+		pause();
+	}
+	while (read(ready[0], &byte, 1) < 0 && errno == EINTR)
+		continue;
+	int64_t wall = wall_ms();
+	for (int i = 0; i < 50; i++)
+		pace_watch(pace, PACE_NET, child);
+	pace_watch(pace, PACE_NET, 0);
+	while (pace_wait(pace))
+		pace_watch(pace, PACE_NET, child);
+	/* 100 ms at 50 %, of which the child has let some pass; 50 times that would be 10 s. */
+	assert_true(wall_ms() - wall < 5000);
+	(void)kill(child, SIGKILL);
+	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		continue;
+	pace_leave(pace, PACE_NET);
+	pace_end(pace);
+	close(ready[0]);
+	close(ready[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -127,6 +183,8 @@ int main(void)
 		cmocka_unit_test(test_pace__work_that_asks_nobody_is_slowed_down),
 		cmocka_unit_test(test_pace__a_child_that_joined_is_slowed_down_with_its_parent),
 		cmocka_unit_test(test_pace__a_child_that_did_not_join_is_counted),
+		cmocka_unit_test(test_pace__a_child_that_has_ended_is_counted),
+		cmocka_unit_test(test_pace__a_child_that_is_watched_twice_counts_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

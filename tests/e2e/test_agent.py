@@ -5,16 +5,20 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "server"))
 # pylint: disable=wrong-import-position
 import clients
 import harness
+import idle
 from servers import Server
 
 SONDE = os.environ.get("SONDE", "sonde")
@@ -41,10 +45,10 @@ def make_root(folder, machine="0123456789abcdef0123456789abcdef"):
 class Fleet:
     """A server with one account, and agents of it."""
 
-    def __init__(self, scratch, records=None, enable=True, deep=False):
+    def __init__(self, scratch, records=None, enable=True, deep=False, args=()):
         clients.load()
         self.scratch = pathlib.Path(scratch)
-        self.server = Server(scratch, records).start()
+        self.server = Server(scratch, records, args).start()
         atexit.register(self.server.kill)
         # As installed: scripts have a path of their own, and find sonde-net beside sonde.
         self.program = self.scratch / "bin/sonde"
@@ -78,10 +82,10 @@ class Fleet:
         assert "Sanitizer" not in done.stderr, done.stderr
         return done
 
-    def start(self, name, *more):
+    def start(self, name, *more, env=None):
         log = open(self.scratch / f"{name}.log", "ab")  # pylint: disable=consider-using-with
         agent = subprocess.Popen(self.command(name, "--start-delay", "0", *more), stderr=log,
-                                 env=harness.environment())
+                                 env=harness.environment(**(env or {})))
         atexit.register(agent.kill)  # when a test fails before it stops it
         return agent
 
@@ -145,6 +149,26 @@ def test_agent__registers_and_reports_its_packages(scratch):
     fleet.server.stop()
 
 
+def copies(fleet):
+    """What the server says of hosts that were copied."""
+    return fleet.ssm.list_compliance_items(Filters=[{"Key": "ComplianceType", "Values": ["Custom:Identity"]}])["ComplianceItems"]
+
+
+def test_agent__two_machines_that_cannot_be_told_apart_are_told_of(scratch):
+    fleet = Fleet(scratch, enable=False)
+    root = make_root(fleet.scratch / "a-root")
+    fleet.once("a", *fleet.activation(), code=None)
+    shutil.copytree(fleet.scratch / "a-state", fleet.scratch / "b-state")
+    shutil.copytree(root, fleet.scratch / "b-root")
+    assert copies(fleet) == []
+    agents = [fleet.start(name, "--heartbeat", "5") for name in "ab"]
+    [item] = wait_for(lambda: copies(fleet))
+    assert (item["ResourceId"], item["Id"]) == (fleet.node(), "twin"), item
+    for agent in agents:
+        stop(agent)
+    fleet.server.stop()
+
+
 def test_agent__a_copied_state_folder_takes_nothing_over(scratch):
     fleet = Fleet(scratch)
     fleet.once("a", *fleet.activation(), code=None)
@@ -152,6 +176,14 @@ def test_agent__a_copied_state_folder_takes_nothing_over(scratch):
     refused = fleet.once("b", code=3)
     assert "copied from another machine" in refused.stderr, refused.stderr
     assert len(fleet.nodes()) == 1
+    # Whoever runs the fleet sees of which host there is a copy, and where; the host itself goes on.
+    own = fleet.node()
+    [item] = copies(fleet)
+    assert (item["ResourceId"], item["Id"], item["Severity"]) == (own, "refused", "CRITICAL"), item
+    assert item["Details"]["Address"] == "127.0.0.1", item
+    assert "was refused" in fleet.server.tail() and own[3:] in fleet.server.tail(), fleet.server.tail()
+    assert "\nsonde_clones_total 1\n" in fleet.server.get("/metrics")
+    fleet.once("a", code=None)
     fleet.once("b", *fleet.activation(), code=None)
     assert len({one["InstanceId"] for one in fleet.nodes()}) == 2
     fleet.server.stop()
@@ -198,6 +230,42 @@ def test_agent__commands_end_by_time_out_cancel_and_limits(scratch):
     assert got["Status"] == "Cancelled", got
     stop(agent)
     assert not list((fleet.scratch / "a-state/jobs").iterdir())
+    fleet.server.stop()
+
+
+def test_agent__an_idle_one_writes_nothing_and_keeps_little(scratch):
+    if not pathlib.Path("/proc/self/smaps_rollup").exists() or not pathlib.Path("/proc/self/io").exists():
+        raise harness.Skip("/proc/<pid>/smaps_rollup and io")
+    harness.tool("openssl")
+    idle.certificate(pathlib.Path(scratch))
+    os.environ["AWS_CA_BUNDLE"] = str(scratch / "tls.pem")
+    fleet = Fleet(scratch, args=["--tls-cert", str(scratch / "tls.pem"), "--tls-key", str(scratch / "tls.key")])
+    del os.environ["AWS_CA_BUNDLE"]
+    ca = ("--ca", str(scratch / "believed.pem"))
+    state, context = fleet.scratch / "a-state", ssl.create_default_context(cafile=scratch / "tls.pem")
+
+    def calls():
+        with urllib.request.urlopen(fleet.server.url + "/metrics", context=context, timeout=30) as answer:
+            text = answer.read().decode()
+        names = ("UpdateInstanceInformation", "ListInstanceAssociations")
+        return [int(re.search(f'operation="{name}",outcome="good"}} (\\d+)', text).group(1)) for name in names]
+    # Hurried: what it does by itself is done several times, and none of it leaves a trace.
+    agent = fleet.start("a", *fleet.activation(), *ca, "--heartbeat", "5", "--poll", "5")
+    wait_for(lambda: fleet.log("a").count("an association ended") >= 2, 120)
+    wait_for(lambda: not list((state / "jobs").iterdir()) and not list((state / "spool").iterdir()))
+    files, processes, before = idle.files(state), idle.tree(agent.pid), calls()
+    written = {pid: idle.written_bytes(pid) for pid in processes}
+    wait_for(lambda: all(now >= then + 3 for now, then in zip(calls(), before)), 120)
+    assert idle.files(state) == files
+    kept = set(processes) & set(idle.tree(agent.pid))
+    assert agent.pid in kept and all(idle.written_bytes(pid) == written[pid] for pid in kept)
+    stop(agent)
+    # At its own pace: what asked at the start goes, and one waits for messages.
+    agent = fleet.start("a", *ca)
+    wait_for(lambda: sorted(map(idle.name_of, idle.tree(agent.pid))) == ["sonde", "sonde", "sonde-net"], 120)
+    if not os.environ.get("SONDE_SANITIZER"):
+        wait_for(lambda: sum(map(idle.pss_kib, idle.tree(agent.pid))) < 8000, 120)
+    stop(agent)
     fleet.server.stop()
 
 
@@ -296,16 +364,20 @@ def test_agent__what_a_server_that_was_away_missed_arrives(scratch):
     port = int(fleet.server.url.rsplit(":", 1)[1])
     fleet.server.kill()
     gate.touch()
-    wait_for(lambda: list((fleet.scratch / "a-state/spool").iterdir()))
+    # Its reply, not what an association has to say at the same time.
+    spool = fleet.scratch / "a-state/spool"
+    wait_for(lambda: any(b"SendReply" in path.read_bytes() for path in spool.iterdir() if not path.name.startswith(".")))
     # Killed while the report waits: the next life delivers it.
     agent.kill()
     agent.wait(timeout=30)
     fleet.server.start(port=port)
     fleet.ssm = fleet.server.client("ssm", fleet.key)
-    fleet.once("a", code=None)
+    life = fleet.once("a", code=None)
     got = fleet.result(instance, command)
     assert got["Status"] == "Success" and got["StandardOutputContent"] == "done\n", got
-    assert not list((fleet.scratch / "a-state/spool").iterdir())
+    # Also what was being written as it was killed.
+    left = [path.name for path in spool.iterdir()]
+    assert not left, (left, life.stderr)
     fleet.server.stop()
 
 
@@ -313,20 +385,37 @@ def test_agent__killed_at_any_moment_it_leaves_no_half_state(scratch):
     fleet = Fleet(scratch)
     activation = fleet.activation(100)
     chance = random.Random(7)
-    for _ in range(20):
+    rounds = int(os.environ.get("SONDE_KILLS", "20"))
+    root = make_root(fleet.scratch / "a-root")
+    # Another shows how long a life takes from registering to its end: kills fall on every part of it, on any machine.
+    began = time.monotonic()
+    fleet.once("b", *activation, code=None)
+    whole, killed = time.monotonic() - began, 0
+    for i in range(rounds):
+        harness.write(root / "var/lib/dpkg/status", STATUS.replace("1:1.2.13", f"1:1.2.{100 + i}"))
         agent = subprocess.Popen(fleet.command("a", "--once", *activation), stderr=subprocess.DEVNULL,
                                  env=harness.environment())
+        if i % 2 == 0:  # there is something to do each second time
+            associations = [one["AssociationId"] for one in fleet.ssm.list_associations()["Associations"]]
+            fleet.ssm.start_associations_once(AssociationIds=associations)
         try:
-            agent.wait(timeout=chance.uniform(0.02, 0.9))
+            agent.wait(timeout=chance.uniform(0.01, whole * 0.8))
         except subprocess.TimeoutExpired:
             agent.kill()
             agent.wait(timeout=30)
+            killed += 1
+    assert killed >= rounds / 4, killed
+    associations = [one["AssociationId"] for one in fleet.ssm.list_associations()["Associations"]]
+    fleet.ssm.start_associations_once(AssociationIds=associations)
     fleet.once("a", *activation, code=None)
     state = fleet.scratch / "a-state"
     own = json.loads((state / "registration.json").read_text())["InstanceId"]
     assert own in [one["InstanceId"] for one in fleet.nodes()]
     assert statuses(fleet, own)["AWS-GatherSoftwareInventory"] == "Success"
-    assert not list((state / "jobs").iterdir())
+    # The last word is the right one, whatever was cut off before it.
+    rows = fleet.ssm.list_inventory_entries(InstanceId=own, TypeName="AWS:Application")["Entries"]
+    assert [one["Version"] for one in rows] == [f"1:1.2.{100 + rounds - 1}.dfsg-1"], rows
+    assert not list((state / "jobs").iterdir()) and not list((state / "spool").iterdir())
     assert {path.name for path in state.iterdir()} <= {"owner", "registration.json", "key.pem", "jobs", "spool",
                                                       "next.pem"}, list(state.iterdir())
     fleet.server.stop()

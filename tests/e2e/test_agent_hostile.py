@@ -31,6 +31,7 @@ class Liar(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         operation = self.headers.get("X-Amz-Target", self.path).split(".")[-1]
         self.server.asked.append((operation, body))
+        self.server.waits.append((operation, self.headers.get("X-Sonde-Wait")))
         answer = self.server.answers.get(operation, {})
         if callable(answer):
             answer = answer(json.loads(body or b"{}"))
@@ -68,7 +69,7 @@ def start(answers, context=None):
     if context:
         server.socket = context.wrap_socket(server.socket, server_side=True)
     server.answers = {**standard(), **answers}
-    server.asked = []
+    server.asked, server.waits = [], []
     threading.Thread(target=server.serve_forever, daemon=True).start()
     server.url = f"{'https' if context else 'http'}://127.0.0.1:{server.server_port}"
     return server
@@ -268,6 +269,8 @@ def test_hostile__messages_that_make_no_sense_are_failed(scratch):
     replies = [json.loads(json.loads(body)["Payload"]) for operation, body in server.asked if operation == "SendReply"]
     assert {"m", "n"} <= failed and deleted == {"o", "p"}, (failed, deleted)
     assert [one["documentStatus"] for one in replies].count("Failed") == 2, replies
+    # A poll wakes this host: the server may hold it for as long as a signature is good for.
+    assert ("GetMessages", "240") in server.waits, server.waits
     assert not (scratch / "pwned").exists()
     server.shutdown()
 

@@ -382,13 +382,15 @@ static int by_place(const void *a, const void *b, void *ctx)
 void model_close(struct fleet *fleet, const struct fleet_host *host, vuln_id vuln,
         int64_t first_observed, int64_t closed_at)
 {
+	static const str place = STR("/opt/0/1");
 	size_t i = model_account(fleet, host->account);
 	struct issue draft = draft_issue(fleet, vuln, 99);
 	struct closed_finding *closed = need(arena_alloc(&fleet->arena, 1, sizeof(*closed)));
 	struct closed_package *packages = need(arena_alloc(&fleet->arena, 2, sizeof(*packages)));
-	for (int k = 0; k < 2; k++) {
+	for (size_t k = 0; k < 2; k++) {
 		packages[k].element = (element_id)(1 + model_random(fleet, fleet->size.n_elements));
-		packages[k].path = k ? STR("/opt/0/1") : STR("");
+		packages[k].paths = &place;
+		packages[k].n_paths = k;
 		packages[k].fixed_in = model_random(fleet, 2) ? STR("9.9") : STR("");
 	}
 	*closed = (struct closed_finding){ .host = host->number,

@@ -196,7 +196,7 @@ void scene_renew(struct scene *scene)
 
 /* ---- hosts ---- */
 
-uint64_t scene_host(struct scene *scene)
+uint64_t scene_host_of(struct scene *scene, int64_t account)
 {
 	static _Atomic uint64_t n = 1;
 	static const struct pair facts[] = { { STR("PlatformName"), STR("Debian GNU/Linux") },
@@ -206,10 +206,15 @@ uint64_t scene_host(struct scene *scene)
 	uint64_t number;
 	char id[18];
 	(void)snprintf(id, sizeof(id), "%017llx", (unsigned long long)atomic_fetch_add(&n, 1));
-	if (fleet_host_add(scene->fleet, ACCOUNT, id, &change, scene->now_at, NULL, &number, &err) <
+	if (fleet_host_add(scene->fleet, account, id, &change, scene->now_at, NULL, &number, &err) <
 	        0)
 		fail_msg("%s", err.text);
 	return number;
+}
+
+uint64_t scene_host(struct scene *scene)
+{
+	return scene_host_of(scene, ACCOUNT);
 }
 
 static const char *manager_of(const char *type)
@@ -248,6 +253,8 @@ void scene_write_own(const struct scene_package *packages, struct buf *out)
 		        packages[i].path ? packages[i].path : "/var/lib/x");
 		write_text(out, "owner", packages[i].owner);
 		write_text(out, "vendor", packages[i].vendor);
+		write_text(out, "source_name", packages[i].source);
+		write_text(out, "source_version", packages[i].source_version);
 		buf_add_byte(out, '}');
 	}
 	buf_printf(out, "]}");
@@ -288,6 +295,31 @@ void scene_report_own(struct scene *scene, uint64_t host, const struct scene_pac
 	scene_write_own(packages, &content);
 	assert_int_equal(
 	        scene_item(scene, host, FLEET_OWN_TYPE, "", scene->now_at, &content), REPORT_TAKEN);
+}
+
+void scene_report_stock(struct scene *scene, uint64_t host, const struct scene_package *packages)
+{
+	autobuf content = BUF((size_t)16 << 20);
+	buf_add_byte(&content, '[');
+	for (size_t i = 0; packages[i].name; i++)
+		buf_printf(&content,
+		        "%s{\"Name\":\"%s\",\"Version\":\"%s\",\"Architecture\":\"x86_64\","
+		        "\"PackageId\":\"%s_%s_amd64.deb\"}",
+		        i > 0 ? "," : "", packages[i].name, packages[i].version, packages[i].name,
+		        packages[i].version);
+	buf_add_byte(&content, ']');
+	assert_int_equal(scene_item(scene, host, "AWS:Application", "", scene->now_at, &content),
+	        REPORT_TAKEN);
+}
+
+void scene_tidy(struct scene *scene)
+{
+	struct err err = { 0 };
+	int more = 1;
+	while (more == 1)
+		more = fleet_tidy(scene->fleet, scene->now_at, &err);
+	if (more < 0)
+		fail_msg("%s", err.text);
 }
 
 void scene_state(struct scene *scene, uint64_t host, enum host_state state)

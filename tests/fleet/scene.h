@@ -27,7 +27,7 @@ struct scene_advisory {
 
 /* One package of an inventory. */
 struct scene_package {
-	const char *type, *name, *version, *path, *owner, *vendor;
+	const char *type, *name, *version, *path, *owner, *vendor, *source, *source_version;
 };
 
 struct scene {
@@ -69,8 +69,9 @@ void scene_build(struct scene *scene);
 /* The same, and renew the fleet. */
 void scene_renew(struct scene *scene);
 
-/* Add an active host of ACCOUNT, on Debian 12. */
+/* Add an active host of ACCOUNT, or of another account, on Debian 12. */
 uint64_t scene_host(struct scene *scene);
+uint64_t scene_host_of(struct scene *scene, int64_t account);
 
 /* Report packages, ended by one without a name, as Custom:InspectorThirdPartyPackage, captured now.
  */
@@ -79,7 +80,14 @@ void scene_report(struct scene *scene, uint64_t host, const struct scene_package
 /* The same as our own upload. */
 void scene_report_own(struct scene *scene, uint64_t host, const struct scene_package *packages);
 
-/* The content of the two. */
+/* The same as AWS:Application, as the stock agent sends the packages of dpkg: names and versions.
+ */
+void scene_report_stock(struct scene *scene, uint64_t host, const struct scene_package *packages);
+
+/* Tidy until nothing is left to do. */
+void scene_tidy(struct scene *scene);
+
+/* The content of the first two. */
 void scene_write(const struct scene_package *packages, struct buf *out);
 void scene_write_own(const struct scene_package *packages, struct buf *out);
 

@@ -156,8 +156,8 @@ struct slow slow_find(struct fleet *fleet, const struct query *query)
 					.element = &fleet->elements[p->element],
 					.fixed_in = p->fixed_in,
 					.fix_state = p->fixed_in.n ? FIX_AVAILABLE : FIX_NONE,
-					.paths = &p->path,
-					.n_paths = p->path.n > 0,
+					.paths = p->paths,
+					.n_paths = p->n_paths,
 				};
 			}
 			qsort(row->packages, c->n_packages, sizeof(row->packages[0]), by_name);

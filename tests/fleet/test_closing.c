@@ -21,9 +21,10 @@ static void write_sample(struct buf *out)
 		.is_kev = true,
 		.source = STR("NVD"),
 	};
+	static const str paths[] = { STR("/srv/x"), STR("/srv/y") };
 	static const struct closed_package packages[] = {
-		{ 3, STR("1.2"), STR("") },
-		{ 9, STR(""), STR("/srv/x") },
+		{ 3, STR("1.2"), NULL, 0 },
+		{ 9, STR(""), paths, 2 },
 	};
 	static const struct closing_host hosts[] = {
 		{ 5, "0123456789abcdef0", 100, 200 },
@@ -52,7 +53,10 @@ static void test_closing__reads_what_it_writes(void **state)
 	assert_int_equal(finding->last_observed, 201);
 	assert_int_equal(finding->reason, CLOSED_INELIGIBLE);
 	assert_int_equal(finding->n_packages, 2);
-	assert_true(str_eq(finding->packages[1].path, STR("/srv/x")));
+	assert_int_equal(finding->packages[0].n_paths, 0);
+	assert_int_equal(finding->packages[1].n_paths, 2);
+	assert_true(str_eq(finding->packages[1].paths[0], STR("/srv/x")));
+	assert_true(str_eq(finding->packages[1].paths[1], STR("/srv/y")));
 	assert_true(str_eq(finding->text, STR("About it")));
 	assert_true(finding->score == 7.5 && finding->is_kev);
 	assert_int_equal(closing_ends_at(group), 300 + 3 * 86400);
@@ -80,11 +84,49 @@ static void test_closing__refuses_every_cut(void **state)
 	assert_int_equal(closing_read(1, 1, 1, buf_str(&record), &group, NULL), -ERR_UNSUPPORTED);
 }
 
+/* Version 1, of servers before 2026-11: one path of each package, which may be empty. */
+static void test_closing__reads_records_of_the_first_version(void **state)
+{
+	(void)state;
+	autobuf record = BUF((size_t)1 << 20);
+	struct closing_group *group;
+	buf_add_byte(&record, 1);
+	buf_add_byte(&record, CLOSED_REMEDIATED);
+	buf_add_u32(&record, 7); /* vulnerability */
+	buf_add_byte(&record, SEVERITY_LOW);
+	buf_add_byte(&record, 0);
+	buf_add_u64(&record, 0); /* score */
+	buf_add_u64(&record, 0); /* EPSS */
+	for (int i = 0; i < 6; i++)
+		buf_add_str(&record, STR("text"));
+	buf_add_u32(&record, 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		buf_add_u32(&record, 3 + i);
+		buf_add_str(&record, STR("1.2"));
+		buf_add_str(&record, i ? STR("/srv/x") : STR(""));
+	}
+	buf_add_u32(&record, 1);
+	buf_add_u64(&record, 5);
+	buf_add(&record, STR("0123456789abcdef0"));
+	buf_add_u64(&record, 100);
+	buf_add_u64(&record, 200);
+	assert_int_equal(closing_read(12, 300, 4, buf_str(&record), &group, NULL), 0);
+	assert_int_equal(group->n, 1);
+	const struct closed_finding *finding = &group->entries[0].finding;
+	assert_int_equal(finding->n_packages, 2);
+	assert_int_equal(finding->packages[0].n_paths, 0);
+	assert_int_equal(finding->packages[1].n_paths, 1);
+	assert_true(str_eq(finding->packages[1].paths[0], STR("/srv/x")));
+	assert_int_equal(finding->last_observed, 200);
+	free(group);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_closing__reads_what_it_writes),
 		cmocka_unit_test(test_closing__refuses_every_cut),
+		cmocka_unit_test(test_closing__reads_records_of_the_first_version),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,6 +124,23 @@ static void test_fleet__passes_over_what_is_older_or_known(void **state)
 	assert_int_equal(stats.n_stale, 2);
 }
 
+static void test_fleet__notes_the_latest_sign_of_life(void **state)
+{
+	struct scene *scene = *state;
+	uint64_t host = scene_host(scene);
+	fleet_lock(scene->fleet);
+	fleet_pinged(scene->fleet, host, 500);
+	fleet_pinged(scene->fleet, host, 400);
+	fleet_pinged(scene->fleet, host + 1, 600);
+	fleet_pinged(scene->fleet, UINT64_MAX, 600);
+	assert_int_equal(fleet_host_at(scene->fleet, host)->ping_at, 500);
+	fleet_unlock(scene->fleet);
+	scene_report(scene, host, old_numpy);
+	fleet_lock(scene->fleet);
+	assert_int_equal(fleet_host_at(scene->fleet, host)->ping_at, 500);
+	fleet_unlock(scene->fleet);
+}
+
 static void test_fleet__refuses_a_report_as_a_whole(void **state)
 {
 	struct scene *scene = *state;
@@ -493,12 +510,13 @@ static void test_fleet__leaves_owned_packages_to_the_distribution(void **state)
 	static const char owner[] = "deb python3-numpy 1:1.21.3-1";
 	static const struct scene_package own[] = {
 		{ .type = "deb", .name = "python3-numpy", .version = "1:1.21.3-1" },
-		{ "pypi", "numpy", "1.21.3", "/usr/lib/python3/dist-packages/numpy", owner, NULL },
+		{ "pypi", "numpy", "1.21.3", "/usr/lib/python3/dist-packages/numpy", owner, NULL,
+		        NULL, NULL },
 		END,
 	};
 	static const struct scene_package foreign[] = {
 		{ .type = "deb", .name = "python3-numpy", .version = "1:1.21.3-1" },
-		{ "pypi", "numpy", "1.21.3", "/opt/app/numpy", owner, NULL },
+		{ "pypi", "numpy", "1.21.3", "/opt/app/numpy", owner, NULL, NULL, NULL },
 		END,
 	};
 	static const struct scene_package vendors[] = {
@@ -506,11 +524,13 @@ static void test_fleet__leaves_owned_packages_to_the_distribution(void **state)
 		        .name = "python3-numpy",
 		        .version = "1:1.21.3-1",
 		        .vendor = "Someone <a@docker.com>" },
-		{ "pypi", "numpy", "1.21.3", "/usr/lib/python3/dist-packages/numpy", owner, NULL },
+		{ "pypi", "numpy", "1.21.3", "/usr/lib/python3/dist-packages/numpy", owner, NULL,
+		        NULL, NULL },
 		END,
 	};
 	static const struct scene_package unknown[] = {
-		{ "pypi", "numpy", "1.21.3", "/usr/lib/python3/dist-packages/numpy", owner, NULL },
+		{ "pypi", "numpy", "1.21.3", "/usr/lib/python3/dist-packages/numpy", owner, NULL,
+		        NULL, NULL },
 		END,
 	};
 	scene_advise(scene, "PyPI", "CVE-2021-0001", "numpy", "1.22");
@@ -753,6 +773,7 @@ int main(void)
 		on_scene(test_fleet__works_without_a_database),
 		on_scene(test_fleet__takes_a_hash_for_content_that_it_has),
 		on_scene(test_fleet__passes_over_what_is_older_or_known),
+		on_scene(test_fleet__notes_the_latest_sign_of_life),
 		on_scene(test_fleet__refuses_a_report_as_a_whole),
 		on_scene(test_fleet__gives_back_what_was_sent),
 		on_scene(test_fleet__remembers_since_when_a_host_has_a_package),

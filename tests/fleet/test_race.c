@@ -17,7 +17,7 @@
 
 struct race {
 	struct scene *scene;
-	uint64_t hosts[N_HOSTS];
+	uint64_t hosts[N_HOSTS], others[2];
 	_Atomic int64_t clock;
 	_Atomic bool is_over;
 };
@@ -27,17 +27,13 @@ struct runner {
 	unsigned which;
 };
 
-static void report(struct race *race, uint64_t host, const char *version, int64_t at)
+static void report_item(
+        struct race *race, uint64_t host, const char *type, const char *text, int64_t at)
 {
-	char text[512];
 	enum report_verdict verdict;
 	size_t which;
 	struct err err = { 0 };
-	(void)snprintf(text, sizeof(text),
-	        "[{\"Name\":\"numpy\",\"Version\":\"%s\",\"PackageManager\":\"PYTHONPKG\"},"
-	        "{\"Name\":\"jinja2\",\"Version\":\"%s\",\"PackageManager\":\"PYTHONPKG\"}]",
-	        version, version);
-	const struct report_item item = { .type = STR("Custom:InspectorThirdPartyPackage"),
+	const struct report_item item = { .type = str_from_c(type),
 		.captured_at = at,
 		.has_content = true,
 		.content = str_from_c(text) };
@@ -46,6 +42,35 @@ static void report(struct race *race, uint64_t host, const char *version, int64_
 		(void)fprintf(stderr, "%s\n", err.text);
 		abort();
 	}
+}
+
+/* One host tells sources, another one's agent does not. */
+static void report_os(struct race *race, unsigned i, int64_t at)
+{
+	char text[512];
+	if (i % 2)
+		(void)snprintf(text, sizeof(text),
+		        "[{\"Name\":\"lib%u\",\"Version\":\"1\",\"PackageId\":\"x.deb\"},"
+		        "{\"Name\":\"lib%u\",\"Version\":\"1\",\"PackageId\":\"x.deb\"}]",
+		        i % 20, (i + 1) % 20);
+	else
+		(void)snprintf(text, sizeof(text),
+		        "{\"schema\":\"sonde.scan/1\",\"host\":{\"os_id\":\"debian\","
+		        "\"os_version\":\"12\"},\"packages\":[{\"type\":\"deb\",\"name\":"
+		        "\"lib%u\",\"version\":\"1\",\"source_name\":\"src%u\"}]}",
+		        i % 20, i % 3);
+	report_item(
+	        race, race->others[i % 2], i % 2 ? "AWS:Application" : FLEET_OWN_TYPE, text, at);
+}
+
+static void report(struct race *race, uint64_t host, const char *version, int64_t at)
+{
+	char text[512];
+	(void)snprintf(text, sizeof(text),
+	        "[{\"Name\":\"numpy\",\"Version\":\"%s\",\"PackageManager\":\"PYTHONPKG\"},"
+	        "{\"Name\":\"jinja2\",\"Version\":\"%s\",\"PackageManager\":\"PYTHONPKG\"}]",
+	        version, version);
+	report_item(race, host, "Custom:InspectorThirdPartyPackage", text, at);
 }
 
 /* Two threads to a host, so that they meet. */
@@ -58,6 +83,7 @@ static void *change(void *ctx)
 		uint64_t host = race->hosts[(i + runner->which / 2 * 4) % N_HOSTS];
 		(void)snprintf(version, sizeof(version), "1.%u", (i * 7 + runner->which) % 40);
 		report(race, host, version, atomic_fetch_add(&race->clock, 1));
+		report_os(race, i + runner->which, atomic_fetch_add(&race->clock, 1));
 		if (i % 8 == runner->which) {
 			enum host_state state = i % 16 < 8 ? HOST_EXCLUDED : HOST_ACTIVE;
 			const struct host_change state_change = { .state = &state };
@@ -116,6 +142,8 @@ static void test_race__leaves_what_the_last_reports_say(void **state)
 	scene_renew(scene);
 	for (size_t i = 0; i < N_HOSTS; i++)
 		race.hosts[i] = scene_host(scene);
+	for (size_t i = 0; i < 2; i++)
+		race.others[i] = scene_host(scene);
 	for (unsigned i = 0; i <= N_THREADS; i++) {
 		runners[i] = (struct runner){ &race, i };
 		assert_int_equal(pthread_create(&threads[i], NULL, i < N_THREADS ? change : look,

@@ -166,6 +166,27 @@ static void test_package__confidence_has_three_words(void **state)
 	assert_string_equal(confidence_name(CONFIDENCE_LOW), "low");
 }
 
+static void test_package__deb_source_version_is_without_a_binary_rebuild(void **state)
+{
+	static const struct {
+		const char *version, *source;
+	} rows[] = {
+		{ "1.2-3", "1.2-3" },
+		{ "1.2-3+b1", "1.2-3" },
+		{ "1:1.2-3+deb12u1+b21", "1:1.2-3+deb12u1" },
+		{ "1.2+b", "1.2+b" },
+		{ "1.2+b1x", "1.2+b1x" },
+		{ "1.2+beta1", "1.2+beta1" },
+		{ "+b1", "+b1" },
+		{ "", "" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		str source = package_deb_source_version(str_from_c(rows[i].version));
+		assert_true(str_eq(source, str_from_c(rows[i].source)));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +201,7 @@ int main(void)
 		cmocka_unit_test(test_package__order_is_by_path_type_name_version_arch),
 		cmocka_unit_test(test_package__only_deb_and_rpm_are_of_the_os),
 		cmocka_unit_test(test_package__confidence_has_three_words),
+		cmocka_unit_test(test_package__deb_source_version_is_without_a_binary_rebuild),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -332,6 +332,49 @@ static void test_call__a_download_has_its_limits(void **state)
 	assert_int_equal(net_call(session, &call, &server->arena, &answer, &err), -EINVAL);
 }
 
+static long turns_of(int pid)
+{
+	char path[64], line[128];
+	uint64_t n = 0;
+	bool is_there = false;
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	FILE *status = fopen(path, "r");
+	while (status && !is_there && fgets(line, sizeof(line), status)) {
+		str rest = str_from_c(line), name;
+		is_there = str_split_first(rest, ':', &name, &rest) &&
+		           str_eq(name, STR("voluntary_ctxt_switches")) &&
+		           str_to_u64(str_trim(rest), INT32_MAX, &n);
+	}
+	if (status)
+		(void)fclose(status);
+	return is_there ? (long)n : -1;
+}
+
+/* A call that is held for minutes is most of what an idle host has: it wakes for nothing. */
+static void test_call__who_waits_for_an_answer_sleeps(void **state)
+{
+	struct server *server = *state;
+	autosession *session = server_session(server, &defaults);
+	struct net_call call = get("/echo"), mute = get("/mute");
+	struct net_call_answer answer;
+	struct err err = { 0 };
+	(void)must(server, session, &call);
+	int pid = net_session_pid(session);
+	assert_true(pid > 0);
+	long before = turns_of(pid);
+	if (before < 0) {
+		print_message("skipped: /proc/<pid>/status\n");
+		skip();
+	}
+	mute.timeout_ms = 8000;
+	assert_int_equal(net_call(session, &mute, &server->arena, &answer, &err), -ETIMEDOUT);
+	assert_int_equal(net_session_pid(session), pid);
+	/* Its request, the answer that does not come, and the end: not once a second. */
+	long turns = turns_of(pid) - before;
+	print_message("%ld turns\n", turns);
+	assert_true(turns < 8);
+}
+
 static void test_call__nobody_there_is_told(void **state)
 {
 	struct server *server = *state;
@@ -550,6 +593,7 @@ int main(void)
 		TEST(large_requests_arrive_whole),
 		TEST(a_download_goes_to_its_file),
 		TEST(a_download_has_its_limits),
+		TEST(who_waits_for_an_answer_sleeps),
 		TEST(nobody_there_is_told),
 		TEST(a_session_for_nowhere_is_not_opened),
 		TEST(what_could_be_misread_is_not_asked),

@@ -26,7 +26,6 @@ static void open_all(struct bare *bare)
 	if (store_open(path, STORE_CREATE, &server->store, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(objects_open(server->store, &server->objects, &err), 0);
-	assert_int_equal(quotas_open(&server->quotas), 0);
 	(void)snprintf(path, sizeof(path), "%s/spool", bare->folder);
 	assert_int_equal(uploads_open(path, &server->uploads, &err), 0);
 	(void)snprintf(path, sizeof(path), "%s/db", bare->folder);
@@ -41,7 +40,6 @@ static void close_all(struct bare *bare)
 {
 	struct server *server = &bare->server;
 	uploads_close(server->uploads);
-	quotas_close(server->quotas);
 	fleet_close(server->fleet);
 	objects_close(server->objects);
 	store_close(server->store);

@@ -166,6 +166,9 @@ int front_send(struct front *front, const struct front_request *request)
 		.head = BUF((size_t)64 << 10), .body = BUF((size_t)64 << 20), .fd = -1
 	};
 	http.n_headers = add_headers(front, request, headers, date, &signed_headers);
+	if (request->wait) /* behind what is signed, as the others that are sent without need */
+		headers[http.n_headers++] =
+		        (struct http_header){ STR("X-Sonde-Wait"), str_from_c(request->wait) };
 	if (request->key) {
 		str authorization = sign(front, request, &http, signed_headers);
 		headers[http.n_headers++] =
@@ -173,6 +176,7 @@ int front_send(struct front *front, const struct front_request *request)
 	}
 	front->outcome = dispatch_handle(front->server, &http, &reply);
 	front->status = reply.status;
+	front->defer_ms = reply.defer_ms;
 	assert_int_equal(arena_copy(&front->arena, buf_str(&reply.head), &front->head), 0);
 	assert_int_equal(arena_copy(&front->arena, buf_str(&reply.body), &front->body), 0);
 	buf_fini(&reply.head);

@@ -29,7 +29,8 @@ struct front {
 	/* The last answer. */
 	int outcome; /* HTTP_DONE, HTTP_DEFER */
 	int status;
-	str head, body; /* in the arena */
+	int64_t defer_ms; /* of HTTP_DEFER */
+	str head, body;   /* in the arena */
 };
 
 /** What to send. Empty members have a default. */
@@ -41,6 +42,7 @@ struct front_request {
 	const char *path, *query;    /* "/", none */
 	const char *type;            /* by the service */
 	const char *body;            /* "" */
+	const char *wait;            /* X-Sonde-Wait; NULL: not sent */
 	int64_t signed_at;           /* FRONT_NOW */
 };
 

@@ -115,6 +115,12 @@ static void test_activation__gives_tokens_to_the_machine_that_enrolled(void **st
 	assert_false(desk_call_host(
 	        &desk, "RequestManagedInstanceRoleToken", "{\"Fingerprint\":\"f-2\"}"));
 	assert_true(str_eq(desk.error, STR("MachineFingerprintDoesNotMatch")));
+	/* What wanted one from elsewhere is shown to whoever runs the host, and changes nothing. */
+	assert_true(desk_call(&desk, "ListComplianceItems",
+	        "{\"Filters\":[{\"Key\":\"ComplianceType\",\"Values\":[\"Custom:Identity\"]}]}"));
+	assert_true(str_eq(desk_str(&desk, "ComplianceItems.0.Status"), STR("NON_COMPLIANT")));
+	assert_true(str_eq(desk_str(&desk, "ComplianceItems.0.Id"), STR("refused")));
+	assert_int_equal(value_count(desk_value(&desk, "ComplianceItems")), 1);
 	assert_true(desk_call_host(
 	        &desk, "RequestManagedInstanceRoleToken", "{\"Fingerprint\":\"f-1\"}"));
 	assert_true(str_has_prefix(desk_str(&desk, "AccessKeyId"), STR("ASIA")));
@@ -127,12 +133,67 @@ static void test_activation__gives_tokens_to_the_machine_that_enrolled(void **st
 	desk_close(&desk);
 }
 
+static bool heartbeat(struct desk *desk, const char *run)
+{
+	str json, node;
+	assert_int_equal(arena_printf(&desk->arena, &node, "mi-%s", desk->host_id), 0);
+	assert_int_equal(arena_printf(&desk->arena, &json,
+	                         "{\"InstanceId\":\"" STR_FMT "\",\"AgentVersion\":\"1.0.0\","
+	                         "\"SondeRun\":\"%s\"}",
+	                         STR_ARG(node), run),
+	        0);
+	return desk_call_host(desk, "UpdateInstanceInformation", json.p);
+}
+
+static size_t flagged(struct desk *desk)
+{
+	assert_true(desk_call(desk, "ListComplianceItems", "{}"));
+	return value_count(desk_value(desk, "ComplianceItems"));
+}
+
+static void test_activation__two_agents_of_one_identity_are_told(void **state)
+{
+	(void)state;
+	struct desk desk;
+	str id, code;
+	desk_open(&desk);
+	activate(&desk, &id, &code);
+	assert_true(
+	        desk_call(&desk, "RegisterManagedInstance", register_request(&desk, id, code).p));
+	become(&desk, desk_str(&desk, "InstanceId"));
+	/* One agent that is started again and again is one. */
+	assert_true(heartbeat(&desk, "aaaaaaaa"));
+	assert_true(heartbeat(&desk, "aaaaaaaa"));
+	assert_true(heartbeat(&desk, "bbbbbbbb"));
+	assert_int_equal(flagged(&desk), 0);
+	assert_true(heartbeat(&desk, "aaaaaaaa"));
+	assert_int_equal(flagged(&desk), 1);
+	assert_true(str_eq(desk_str(&desk, "ComplianceItems.0.Id"), STR("twin")));
+	/* Neither takes it back; their operators do. */
+	str put, node;
+	assert_int_equal(arena_printf(&desk.arena, &node, "mi-%s", desk.host_id), 0);
+	assert_int_equal(arena_printf(&desk.arena, &put,
+	                         "{\"ResourceId\":\"" STR_FMT
+	                         "\",\"ResourceType\":\"ManagedInstance\",\"ComplianceType\":"
+	                         "\"Custom:Identity\",\"ExecutionSummary\":{\"ExecutionTime\":1},"
+	                         "\"Items\":[]}",
+	                         STR_ARG(node)),
+	        0);
+	assert_false(desk_call_host(&desk, "PutComplianceItems", put.p));
+	assert_true(str_eq(desk.error, STR("AccessDeniedException")));
+	assert_int_equal(flagged(&desk), 1);
+	assert_true(desk_call(&desk, "PutComplianceItems", put.p));
+	assert_int_equal(flagged(&desk), 0);
+	desk_close(&desk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_activation__enrols_as_many_hosts_as_it_is_for),
 		cmocka_unit_test(test_activation__is_over_in_time_and_when_deleted),
 		cmocka_unit_test(test_activation__gives_tokens_to_the_machine_that_enrolled),
+		cmocka_unit_test(test_activation__two_agents_of_one_identity_are_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

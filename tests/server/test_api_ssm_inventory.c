@@ -253,6 +253,9 @@ static void test_inventory_put__keeps_the_quota_of_the_day(void **state)
 	assert_int_equal(n, 6);
 	assert_string_equal(
 	        coverage_of(bare).reason, "DEEP_INSPECTION_DAILY_SSM_INVENTORY_LIMIT_EXCEEDED");
+	bare_reopen(bare);
+	assert_contains(put(bare, CONTENT_APPLICATION, T2, NULL, million),
+	        "TotalSizeLimitExceededException");
 	/* other types, hashes and other hosts are not concerned */
 	assert_string_equal(put(bare, "Custom:A", T2, NULL, million), "{}");
 	assert_string_equal(put(bare, CONTENT_THIRD_PARTY, T2, "abc", NULL), "{}");

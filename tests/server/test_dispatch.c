@@ -207,6 +207,40 @@ static void test_dispatch__nobody_calls_what_the_row_does_not_allow(void **state
 	assert_true(refused > 50);
 }
 
+static void test_dispatch__a_poll_is_held_as_long_as_its_agent_allows(void **state)
+{
+	struct front *front = *state;
+	static const struct {
+		const char *wait;
+		int64_t ms;
+	} rows[] = {
+		{ NULL, 17000 }, /* the stock agent says nothing, and gives up after 20 s */
+		{ "", 17000 },
+		{ "0", 17000 },
+		{ "-1", 17000 },
+		{ "1e9", 17000 },
+		{ "120", 120000 },
+		{ "240", 240000 },
+		{ "4000000000", 240000 }, /* no longer than a signature is good for */
+		{ "99999999999999999999", 17000 },
+	};
+	struct front_key host;
+	front_key(front, FRONT_ACCOUNT, ROLE_HOST, "i-0123456789abcdef0", &host);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct front_request poll = { .key = &host,
+			.service = "ec2messages",
+			.target = "EC2WindowsMessageDeliveryService.GetMessages",
+			.body = "{\"Destination\":\"i-0123456789abcdef0\",\"MessagesRequestId\":"
+			        "\"00000000-0000-4000-8000-000000000000\","
+			        "\"VisibilityTimeoutInSeconds\":10}",
+			.wait = rows[i].wait };
+		(void)front_send(front, &poll);
+		if (front->outcome != HTTP_DEFER || front->defer_ms != rows[i].ms)
+			fail_msg("%s: %d, %lld ms: " STR_FMT, rows[i].wait, front->outcome,
+			        (long long)front->defer_ms, STR_ARG(front->body));
+	}
+}
+
 static void test_dispatch__bodies_are_as_large_as_the_caller_is_known(void **state)
 {
 	struct front *front = *state;
@@ -323,6 +357,7 @@ int main(void)
 		CASE(test_dispatch__an_empty_body_is_an_empty_object),
 		CASE(test_dispatch__answers_carry_their_request_id),
 		CASE(test_dispatch__nobody_calls_what_the_row_does_not_allow),
+		CASE(test_dispatch__a_poll_is_held_as_long_as_its_agent_allows),
 		CASE(test_dispatch__bodies_are_as_large_as_the_caller_is_known),
 		CASE(test_dispatch__a_full_disk_is_503),
 		CASE(test_dispatch__pages_need_no_signature),

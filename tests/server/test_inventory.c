@@ -44,40 +44,6 @@ static void test_inventory__counts_only_types_that_an_account_made(void **state)
 	assert_false(custom_type_is_counted(STR("AWS:Application")));
 }
 
-static void test_inventory__keeps_a_quota_of_the_day_for_each_host(void **state)
-{
-	(void)state;
-	struct quotas *quotas = NULL;
-	const int64_t now = INT64_C(20000) * 86400;
-	assert_int_equal(quotas_open(&quotas), 0);
-	assert_true(quotas_take(quotas, 1, QUOTA_DAY_BYTES - 10, now));
-	assert_true(quotas_take(quotas, 1, 10, now + 86399));
-	assert_false(quotas_take(quotas, 1, 1, now + 86399));
-	assert_true(quotas_take(quotas, 1, 0, now + 86399));
-	quotas_give_back(quotas, 1, 5, now + 86399);
-	assert_false(quotas_take(quotas, 1, 6, now + 86399));
-	assert_true(quotas_take(quotas, 1, 5, now + 86399));
-	assert_true(quotas_take(quotas, 2, QUOTA_DAY_BYTES, now));
-	assert_false(quotas_take(quotas, 3, QUOTA_DAY_BYTES + 1, now));
-	assert_false(quotas_take(quotas, 3, UINT64_MAX, now));
-	assert_true(quotas_take(quotas, 1, QUOTA_DAY_BYTES, now + 86400));
-	quotas_close(quotas);
-}
-
-static void test_inventory__keeps_the_quotas_of_many_hosts_apart(void **state)
-{
-	(void)state;
-	struct quotas *quotas = NULL;
-	assert_int_equal(quotas_open(&quotas), 0);
-	for (uint64_t host = 1; host <= 20000; host++)
-		assert_true(quotas_take(quotas, host, QUOTA_DAY_BYTES - host, 0));
-	for (uint64_t host = 1; host <= 20000; host++) {
-		assert_false(quotas_take(quotas, host, host + 1, 0));
-		assert_true(quotas_take(quotas, host, host, 0));
-	}
-	quotas_close(quotas);
-}
-
 /* ---- filters ---- */
 
 static const struct value *parse(const char *text, struct arena *arena)
@@ -178,8 +144,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_inventory__knows_the_types_of_aws),
 		cmocka_unit_test(test_inventory__counts_only_types_that_an_account_made),
-		cmocka_unit_test(test_inventory__keeps_a_quota_of_the_day_for_each_host),
-		cmocka_unit_test(test_inventory__keeps_the_quotas_of_many_hosts_apart),
 		cmocka_unit_test(test_inventory__filters_rows),
 		cmocka_unit_test(test_inventory__wants_every_filter_of_a_type),
 		cmocka_unit_test(test_inventory__refuses_keys_without_type_or_attribute),

@@ -25,6 +25,11 @@ static void test_feed_kev__says_which_cves_are_in_it(void **state)
 	assert_int_equal(vulndb_is_kev(db, STR("CVE-2014-0160"), NULL), 1);
 	assert_int_equal(vulndb_is_kev(db, STR("CVE-2014-0161"), NULL), 0);
 	assert_int_equal(vulndb_is_kev(db, STR("GHSA-x"), NULL), 0);
+	uint32_t day = 7;
+	assert_int_equal(vulndb_kev_added(db, STR("CVE-2014-0161"), &day, NULL), 0);
+	assert_int_equal(day, 7);
+	assert_int_equal(vulndb_kev_added(db, STR("CVE-2014-0160"), &day, NULL), 1);
+	assert_int_equal(day, 20260821);
 	vulndb_close(db);
 }
 

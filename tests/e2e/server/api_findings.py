@@ -318,12 +318,14 @@ def test_api__details_say_more(scratch):
     assert detail["findingArn"] == numpy and detail["epssScore"] == 0.91 and detail["riskScore"] > 0, detail
     assert detail["referenceUrls"] == ["https://example.org/numpy"], detail
     assert [one["evidenceRule"] for one in detail["evidences"]] == ["GHSA-2030-aaaa-0001"], detail
+    assert detail["cisaData"] == {"dateAdded": datetime.datetime(2026, 8, 21, tzinfo=datetime.timezone.utc)}, detail
     errors = {one["findingArn"]: one["errorCode"] for one in told["errors"]}
     assert errors[other] in ("FINDING_DETAILS_NOT_FOUND", "INVALID_INPUT") and set(errors) == {other, foreign}, errors
     assert errors[foreign] in ("FINDING_DETAILS_NOT_FOUND", "ACCESS_DENIED"), errors
     found = inspector.search_vulnerabilities(filterCriteria={"vulnerabilityIds": ["CVE-2030-0001"]})
     one, = found["vulnerabilities"]
     assert one["id"] == "CVE-2030-0001" and one["epss"]["score"] == 0.91, one
+    assert one["cisaData"] == detail["cisaData"], one
     assert one["cvss3"]["baseScore"] == 9.8 and one["relatedVulnerabilities"] == ["GHSA-2030-aaaa-0001"], one
     assert inspector.search_vulnerabilities(filterCriteria={"vulnerabilityIds": ["CVE-1999-0001"]}
                                             )["vulnerabilities"] == []

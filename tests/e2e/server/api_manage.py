@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The part of test_api.py that is about accounts, organisations, deep inspection, tags and identity."""
+import json
+import re
+
 import clients
 import harness
 import hosts
@@ -249,7 +252,7 @@ def test_api__metadata_decides_what_is_installed(scratch):
     first = where(resourceId=equals(host.ec2_id))[0]["findingArn"]
     for _ in range(3):                                          # 3, 4, 5: renamed, moved up, moved away
         closed = seen()
-        assert [status for status, _ in closed] == ["CLOSED"], closed
+        assert closed == [("CLOSED", [("1.21.3", path)])], closed
         assert seen("1.21.3") == [("ACTIVE", [("1.21.3", path)])]
     assert seen("1.21.0") == [("ACTIVE", [("1.21.0", path)])]   # 6: the content of the file counts
     assert where(resourceId=equals(host.ec2_id))[0]["findingArn"] == first
@@ -264,3 +267,22 @@ def test_api__a_new_advisory_finds_hosts_that_say_nothing(scratch):
     row = until(lambda: of_host("npm", findings("member")).get("CVE-2030-0009"), "the new finding")
     assert row["packageVulnerabilityDetails"]["vulnerablePackages"][0]["filePath"] == \
         "/usr/local/lib/node_modules/lodash/node_modules/left-pad/package.json", row
+
+
+def test_api__an_own_upload_tells_the_sources_of_packages_of_stock_hosts(scratch):
+    """A binary package is found by the advisories of its source once a host of the account told which that is."""
+    w = world()
+    stock, teacher = w.host("binary", "management"), w.host("teacher", "management")
+
+    def by_name():
+        listed = json.loads(w.server.run_command("account", "list", "--format", "json"))["accounts"]
+        return {one["account"]: one["by_name_only"] for one in listed}[w.accounts["management"]]
+
+    stock.report("AWS:Application", [hosts.application("libsonde1", "1:1.0-1", PackageId="libsonde1_1:1.0-1_amd64.deb")])
+    assert of_host("binary", findings("management")) == {} and by_name() == 1
+    package = {**w.reports["own"]["packages"][0], "type": "deb", "name": "libsonde1", "version": "1:0.9-1",
+               "source_name": "sonde-lib", "source_version": ""}
+    assert teacher.upload({**w.reports["own"], "packages": [package]}) == "TAKEN"
+    found = until(lambda: of_host("binary", findings("management")), "findings by the source package")
+    assert set(found) == {"CVE-2030-0003", "CVE-2030-0004"} and by_name() == 0, found
+    assert re.search(r"^sonde_fleet_packages_by_name \d+", w.server.get("/metrics"), re.M)

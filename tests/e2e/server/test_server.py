@@ -268,7 +268,8 @@ def test_server__keeps_its_state_and_restores_it(scratch):
     server.start()
     deep = server.client("inspector2", key).get_ec2_deep_inspection_configuration()
     assert deep["packagePaths"] == ["/opt/kept"], deep
-    assert json.loads(server.run_command("account", "list", "--format", "json"))["accounts"][0]["account"] == account
+    listed = json.loads(server.run_command("account", "list", "--format", "json"))["accounts"][0]
+    assert listed["account"] == account and listed["by_name_only"] == 0, listed
     server.stop()
 
 
