@@ -82,7 +82,9 @@ static void measure_first(const struct bench *bench, enum finding_field field, c
 static void measure_all(const struct bench *bench)
 {
 	double times[RUNS_MAX];
-	unsigned runs = bench->runs < 5 ? bench->runs : 5;
+	unsigned runs = bench->runs;
+	if (runs > 5)
+		runs = 5;
 	for (unsigned i = 0; i < runs; i++) {
 		struct query query = bench->query;
 		double begin = now_ms();
@@ -125,7 +127,9 @@ static void measure_counts(const struct bench *bench, enum aggregation by, const
 	struct aggregate_question question = {
 		.by = by, .sort = SORT_CRITICAL, .is_descending = true
 	};
-	unsigned runs = bench->runs < 5 ? bench->runs : 5;
+	unsigned runs = bench->runs;
+	if (runs > 5)
+		runs = 5;
 	for (unsigned i = 0; i < runs; i++) {
 		struct arena arena = ARENA((size_t)1 << 30);
 		const struct aggregate_row *rows;

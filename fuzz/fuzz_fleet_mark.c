@@ -3,6 +3,7 @@
  * A mark of a page token, as any bytes. Properties: what is read is written as the same bytes; cut
  * short, it is refused; no number in it is one that cannot be compared.
  */
+#include <math.h>
 #include <stdlib.h>
 
 #include "fleet/query.h"
@@ -24,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (query_mark_read(bytes, &arena, &mark) == 0) {
 		demand(mark.is_set == (size > 0));
-		demand(mark.number >= mark.number);
+		demand(!isnan(mark.number));
 		query_mark_write(&mark, &again);
 		demand(!buf_failed(&again) && str_eq(buf_str(&again), bytes));
 		demand(size < 2 ||

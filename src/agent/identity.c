@@ -149,11 +149,11 @@ static int enrol(const struct agent_config *config, const struct state *state,
 	if (r == 0)
 		r = ask_registration(
 		        config, service, fingerprint, public_key, &arena, &instance, err);
-	if (r == 0)
+	if (r == 0) {
 		(void)snprintf(
 		        service->instance, sizeof(service->instance), STR_FMT, STR_ARG(instance));
-	if (r == 0)
 		r = keep(service->instance, fingerprint, config, state, err);
+	}
 	if (r < 0)
 		service->instance[0] = '\0';
 	arena_fini(&arena);

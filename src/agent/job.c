@@ -217,6 +217,7 @@ void job_run(struct step_context *context, str document, str values, struct buf 
 	json_write_key(&w, "Refresh");
 	value_write_json(run.refresh, &w);
 	json_write_object_end(&w);
+	context->plan = NULL;
 }
 
 /* ---- the process ---- */

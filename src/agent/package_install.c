@@ -85,7 +85,7 @@ static int check_signature(struct step_context *context, const struct package_ke
 	const struct net_call how = { .max_answer_bytes = 4096 };
 	struct net_call_answer answer;
 	int r = fetch(context, name, version, STR("manifest.json.sig"), &how, &answer, err);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = -EKEYREJECTED;
 	for (size_t i = 0; r == -EKEYREJECTED && i < keys->n; i++)
@@ -143,7 +143,7 @@ static int download(struct step_context *context, const struct package_store *st
 	if (fd < 0)
 		return fd;
 	int r = fetch(context, name, choice->version, choice->file, &how, &answer, err);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (answer.n_bytes != choice->bytes || strcmp(answer.sha256, choice->sha256) != 0)
 		return err_set(err, -EBADMSG,
@@ -386,7 +386,7 @@ void package_install(struct step_context *context, const struct package_request 
 		r = choose(context, &keys, name.p, request->version, &choice, &err);
 	if (r == 0)
 		r = package_store_open(context->state, name, &store, &err);
-	if (r < 0) {
+	if (r != 0) {
 		step_fail(ret, "%s", err.text);
 		return;
 	}

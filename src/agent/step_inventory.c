@@ -82,7 +82,7 @@ static int put(struct step_context *context, const char *type, const char *versi
 static void put_item(struct step_context *context, const char *type, const char *version,
         const char *captured, str content, struct step_result *ret)
 {
-	struct ssm_reply reply;
+	struct ssm_reply reply = { .error = { NULL, 0 } };
 	struct err err = { 0 };
 	int r = put(context, type, version, captured, content, false, &reply, &err);
 	bool is_wanted = r == -EREMOTEIO &&

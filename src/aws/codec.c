@@ -50,7 +50,7 @@ void base64_add(struct buf *out, str bytes)
 	if (!at)
 		return;
 	for (size_t i = 0; i < bytes.n; i += 3) {
-		size_t have = bytes.n - i < 3 ? bytes.n - i : 3;
+		size_t have = bytes.n - i;
 		uint32_t v = 0;
 		for (size_t k = 0; k < 3; k++)
 			v = v << 8 | (k < have ? (unsigned char)bytes.p[i + k] : 0u);

@@ -26,11 +26,11 @@ struct counting {
 static struct aggregate_row *group_at(struct counting *counting, int64_t account, str key, str name)
 {
 	char text[sizeof(account) + TITLE_MAX_BYTES];
-	size_t n = key.n < TITLE_MAX_BYTES ? key.n : TITLE_MAX_BYTES;
+	str head = str_head(key, TITLE_MAX_BYTES);
 	memcpy(text, &account, sizeof(account));
-	if (n > 0)
-		memcpy(text + sizeof(account), key.p, n);
-	void **place = map_at(&counting->groups, (str){ text, sizeof(account) + n });
+	if (head.n > 0)
+		memcpy(text + sizeof(account), head.p, head.n);
+	void **place = map_at(&counting->groups, (str){ text, sizeof(account) + head.n });
 	if (!place)
 		return NULL;
 	if (!*place) {

@@ -137,7 +137,8 @@ static void read_hosts(
 			struct closed_entry *entry = &reading->group->entries[reading->n_entries];
 			*entry = (struct closed_entry){ *finding, reading->group, false };
 			entry->finding.host = number;
-			memcpy(entry->finding.host_id, id.p, id.n);
+			if (id.n > 0)
+				memcpy(entry->finding.host_id, id.p, id.n);
 			entry->finding.first_observed = first;
 			entry->finding.last_observed = last;
 		}

@@ -241,7 +241,7 @@ int content_read(str type, str content, const struct host *os, struct arena *are
 		.ledger = ledger,
 		.json = JSON(content, arena) };
 	reader->read(&job);
-	autofree struct package *packages = job.packages;
+	autofree __attribute__((unused)) struct package *packages = job.packages;
 	if (job.failed == 0 || json_failed(&job.json)) {
 		int r = json_finish(&job.json, err);
 		if (r < 0)

@@ -65,10 +65,10 @@ static void unlock(pthread_rwlock_t **lock)
 /* Hold the lock to the end of the scope. */
 #define HOLD_READ(d)                                                                               \
 	(void)pthread_rwlock_rdlock(&(d)->lock);                                                   \
-	cleanup(unlock) pthread_rwlock_t *held_ = &(d)->lock
+	cleanup(unlock) __attribute__((unused)) pthread_rwlock_t *held_ = &(d)->lock
 #define HOLD_WRITE(d)                                                                              \
 	(void)pthread_rwlock_wrlock(&(d)->lock);                                                   \
-	cleanup(unlock) pthread_rwlock_t *held_ = &(d)->lock
+	cleanup(unlock) __attribute__((unused)) pthread_rwlock_t *held_ = &(d)->lock
 
 static struct entry *entry_at(const struct table *table, uint32_t number)
 {

@@ -124,10 +124,11 @@ int evidence_get(struct store *store, int64_t account, int bucket, const unsigne
 	if (!content)
 		return err_set(err, -ERR_LIMIT, "the inventory of a host is too large");
 	size_t got = ZSTD_decompress(content, (size_t)n, packed.p, packed.n);
+	if (ZSTD_isError(got))
+		return err_set(err, -ERR_FORMAT, "the inventory of a host is damaged");
 	unsigned char digest[SHA256_BYTES];
-	if (!ZSTD_isError(got))
-		hash_sha256((str){ content, got }, digest);
-	if (ZSTD_isError(got) || memcmp(digest, sha256, sizeof(digest)) != 0)
+	hash_sha256((str){ content, got }, digest);
+	if (memcmp(digest, sha256, sizeof(digest)) != 0)
 		return err_set(err, -ERR_FORMAT, "the inventory of a host is damaged");
 	*ret = (str){ content, got };
 	return 0;

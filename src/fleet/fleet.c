@@ -85,12 +85,18 @@ int fleet_begin(struct fleet *fleet, struct err *err)
 
 /* ---- the index ---- */
 
+/* The slot of a number that was reached before. */
+static struct slot *slot_of(const struct fleet *fleet, uint64_t number)
+{
+	return &fleet->pieces[number >> PIECE_BITS][number & (PIECE_SIZE - 1)];
+}
+
 struct slot *fleet_slot(const struct fleet *fleet, uint64_t number)
 {
 	size_t piece = (size_t)(number >> PIECE_BITS);
 	if (piece >= fleet->cap_pieces || !fleet->pieces[piece])
 		return NULL;
-	return &fleet->pieces[piece][number & (PIECE_SIZE - 1)];
+	return slot_of(fleet, number);
 }
 
 struct slot *fleet_reach(struct fleet *fleet, uint64_t number)
@@ -102,7 +108,7 @@ struct slot *fleet_reach(struct fleet *fleet, uint64_t number)
 		memset(slots, 0, PIECE_SIZE * sizeof(*slots));
 		fleet->pieces[piece] = slots;
 	}
-	return &fleet->pieces[piece][number & (PIECE_SIZE - 1)];
+	return slot_of(fleet, number);
 }
 
 /* Where an account is, or would be. */
@@ -162,7 +168,7 @@ static uint32_t *id_place(const struct fleet *fleet, str id)
 		uint32_t *at = &fleet->ids[i & (fleet->cap_ids - 1)];
 		if (*at == 0)
 			return at;
-		const struct fleet_host *host = fleet_slot(fleet, *at)->host;
+		const struct fleet_host *host = slot_of(fleet, *at)->host;
 		if (str_eq(str_from_c(host->id), id))
 			return at;
 	}
@@ -183,7 +189,7 @@ static void insert_id(struct fleet *fleet, const struct fleet_host *host)
 		memset(fleet->ids, 0, fleet->cap_ids * sizeof(*fleet->ids));
 		for (size_t i = 0; i < n; i++) {
 			if (old[i] != 0)
-				*id_place(fleet, str_from_c(fleet_slot(fleet, old[i])->host->id)) =
+				*id_place(fleet, str_from_c(slot_of(fleet, old[i])->host->id)) =
 				        old[i];
 		}
 		free(old);
@@ -201,7 +207,7 @@ static void remove_id(struct fleet *fleet, str id)
 	for (i = (i + 1) & mask; fleet->ids[i] != 0; i = (i + 1) & mask) {
 		uint32_t number = fleet->ids[i];
 		fleet->ids[i] = 0;
-		*id_place(fleet, str_from_c(fleet_slot(fleet, number)->host->id)) = number;
+		*id_place(fleet, str_from_c(slot_of(fleet, number)->host->id)) = number;
 	}
 	fleet->n_ids--;
 }
@@ -232,7 +238,7 @@ void fleet_insert(struct fleet *fleet, struct fleet_host *host)
 
 void fleet_remove(struct fleet *fleet, uint64_t number)
 {
-	struct slot *slot = fleet_slot(fleet, number);
+	struct slot *slot = slot_of(fleet, number);
 	struct fleet_host *host = slot->host;
 	remove_id(fleet, str_from_c(host->id));
 	roaring_bitmap_remove(fleet_account(fleet, host->account)->hosts, (uint32_t)number);
@@ -350,7 +356,7 @@ double fleet_usage_hours(const struct fleet *fleet, int64_t account, int64_t now
 	roaring_uint32_iterator_t *hosts = roaring_create_iterator(at->hosts);
 	for (; hosts && hosts->has_value; roaring_advance_uint32_iterator(hosts)) {
 		const struct fleet_host *host = fleet_host_at(fleet, hosts->current_value);
-		if (host->covered_since == 0)
+		if (!host || host->covered_since == 0)
 			continue;
 		int64_t end = usage_end(host, atomic_load(&host->seen_at), now_at);
 		int64_t begin = host->covered_since > from ? host->covered_since : from;

@@ -119,9 +119,9 @@ int fleet_host_add(struct fleet *fleet, int64_t account, const char *id,
         uint64_t *ret_number, struct err *err)
 {
 	cleanup(store_batch_fini) struct store_batch own;
+	store_batch_init(&own, 0);
 	struct store_batch *batch = with ? with : &own;
 	uint64_t number = 0;
-	store_batch_init(&own, 0);
 	if (!host_id_is_good(str_from_c(id)) || account < 0 || account > STORE_ACCOUNT_MAX)
 		return err_set(err, -EINVAL, "'%s' is no id of a host", id);
 	int r = fleet_begin(fleet, err);

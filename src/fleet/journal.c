@@ -31,10 +31,12 @@ void journal_fini(struct journal *journal)
 /* The part that takes an operation of about so many bytes. */
 static struct buf *part_for(struct journal *journal, size_t bytes)
 {
-	struct buf *last = journal->n_parts > 0 ? &journal->parts[journal->n_parts - 1] : NULL;
-	if (last && journal->n_last < PART_OPERATIONS && last->n + bytes <= PART_BYTES) {
-		journal->n_last++;
-		return last;
+	if (journal->n_parts > 0 && journal->n_last < PART_OPERATIONS) {
+		struct buf *last = &journal->parts[journal->n_parts - 1];
+		if (last->n + bytes <= PART_BYTES) {
+			journal->n_last++;
+			return last;
+		}
 	}
 	if (journal->n_parts == journal->cap_parts) {
 		size_t cap = journal->cap_parts ? 2 * journal->cap_parts : 4;
@@ -47,9 +49,9 @@ static struct buf *part_for(struct journal *journal, size_t bytes)
 		journal->cap_parts = cap;
 	}
 	journal->n_last = 1;
-	last = &journal->parts[journal->n_parts++];
-	*last = BUF(PART_MAX_BYTES);
-	return last;
+	struct buf *part = &journal->parts[journal->n_parts++];
+	*part = BUF(PART_MAX_BYTES);
+	return part;
 }
 
 static void add(struct journal *journal, int operation, const struct store_key *key, str value)

@@ -459,23 +459,24 @@ static int write_alike(struct making *m, const struct alike *alike, struct buf *
 static int write_closings(struct making *m)
 {
 	const struct map *closings = &m->outcome->closings;
+	const size_t n = closings->n;
 	autobuf record = BUF(STORE_LARGE_MAX_BYTES);
-	autofree struct alike **list = calloc(closings->n + 1, sizeof(struct alike *));
+	autofree struct alike **list = calloc(n + 1, sizeof(struct alike *));
 	int r = 0;
 	if (!list)
 		return full(m->err);
-	for (size_t i = 0; i < closings->n; i++)
+	for (size_t i = 0; i < n; i++)
 		list[i] = closings->entries[i].value;
-	if (closings->n > 1)
-		qsort(list, closings->n, sizeof(struct alike *), by_account);
-	for (size_t i = 0; r == 0 && i < closings->n; i++) {
+	if (n > 1)
+		qsort(list, n, sizeof(struct alike *), by_account);
+	for (size_t i = 0; r == 0 && i < n; i++) {
 		if (i > 0 && list[i]->account != list[i - 1]->account)
 			r = end_record(m, list[i - 1]->account, &record);
 		if (r == 0)
 			r = write_alike(m, list[i], &record);
 	}
-	if (r == 0 && closings->n > 0)
-		r = end_record(m, list[closings->n - 1]->account, &record);
+	if (r == 0 && n > 0)
+		r = end_record(m, list[n - 1]->account, &record);
 	return r;
 }
 

@@ -277,7 +277,7 @@ static int walk_accounts(struct page *page)
 static int walk_states(struct page *page)
 {
 	struct view *view = &page->view;
-	bool admits[] = { view->admits[STATUS_ACTIVE], view->admits[STATUS_SUPPRESSED] };
+	const bool admits[] = { view->admits[STATUS_ACTIVE], view->admits[STATUS_SUPPRESSED] };
 	int r = 0;
 	for (int i = 0; r == 0 && i < 2; i++) {
 		int status = page->by.is_descending ? STATUS_SUPPRESSED - i : STATUS_ACTIVE + i;

@@ -196,18 +196,19 @@ static int by_digest(const void *left, const void *right)
 static int digest_of(const struct dictionary *dictionary, const element_id *elements, size_t n,
         unsigned char ret[SHA256_BYTES])
 {
-	autofree unsigned char *digests = malloc(n * SHA256_BYTES + 3);
+	static const unsigned char head[] = { 'v', '1', ':' };
+	autofree unsigned char *digests = malloc(n * SHA256_BYTES + sizeof(head));
 	if (!digests)
 		return -ENOMEM;
-	memcpy(digests, "v1:", 3);
+	memcpy(digests, head, sizeof(head));
 	for (size_t i = 0; i < n; i++) {
 		const unsigned char *digest = dictionary_element_digest(dictionary, elements[i]);
 		if (!digest)
 			return -EINVAL;
-		memcpy(digests + 3 + i * SHA256_BYTES, digest, SHA256_BYTES);
+		memcpy(digests + sizeof(head) + i * SHA256_BYTES, digest, SHA256_BYTES);
 	}
-	qsort(digests + 3, n, SHA256_BYTES, by_digest);
-	hash_sha256((str){ (const char *)digests, n * SHA256_BYTES + 3 }, ret);
+	qsort(digests + sizeof(head), n, SHA256_BYTES, by_digest);
+	hash_sha256((str){ (const char *)digests, n * SHA256_BYTES + sizeof(head) }, ret);
 	return 0;
 }
 

@@ -92,7 +92,8 @@ static void keep(struct ask *ask, int i, str value)
 		if (call_kept_index(ask->kept[at].name) == i)
 			return;
 	}
-	memcpy(ask->values[i], value.p, value.n);
+	if (value.n > 0)
+		memcpy(ask->values[i], value.p, value.n);
 	ask->kept[answer->n_headers++] =
 	        (struct net_header){ call_kept_name(i), { ask->values[i], value.n } };
 }

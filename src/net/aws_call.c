@@ -104,7 +104,7 @@ static int call_twice(struct net_session *session, const struct net_call *call, 
 	int64_t before = net_session_clock_offset(session);
 	struct ssm_reply reply;
 	int r = call_once(session, call, arena, &reply, err);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	int64_t moved = net_session_clock_offset(session) - before;
 	if (call->sign.kind != NET_SIGN_NONE && is_of_the_clock(reply.error) &&

@@ -19,7 +19,7 @@ static int by_name(const void *a, const void *b)
 static int add_names(const struct sigv4_header *headers, size_t n, struct buf *out)
 {
 	char lower[NAMES_MAX];
-	str names[HEADERS_MAX];
+	str names[HEADERS_MAX] = { { NULL, 0 } };
 	size_t used = 0;
 	for (size_t i = 0; i < n; i++) {
 		str name = headers[i].name;

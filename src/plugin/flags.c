@@ -120,7 +120,7 @@ static int read_one(int n, char **args, int *at, struct plugin_options *options,
 	const struct flag *flag = find(name);
 	if (!flag)
 		return err_set(err, -EINVAL, "%s: no such flag", arg);
-	const char *text = has_value ? (value.n > 0 ? value.p : "") : NULL;
+	const char *text = has_value ? (value.p ? value.p : "") : NULL;
 	if (!text && flag->kind != KIND_FLAG) {
 		if (*at == n)
 			return err_set(err, -EINVAL, "-%s: needs a value", flag->name);

@@ -78,7 +78,7 @@ static int get_word(struct asking *a, str target, str *ret, struct err *err)
 static bool is_role(str s)
 {
 	for (size_t i = 0; i < s.n; i++) {
-		if (!is_alnum(s.p[i]) && !memchr("+=,.@-_", s.p[i], 7))
+		if (!is_alnum(s.p[i]) && !str_has(STR("+=,.@-_"), s.p[i]))
 			return false;
 	}
 	return s.n > 0 && s.n <= 64;

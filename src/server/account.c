@@ -61,7 +61,9 @@ static void write_flags(struct json_writer *w, const struct flag *rows, size_t n
 static size_t read_paths(const struct value *v, str paths[PATHS_MAX])
 {
 	const struct value *list = value_get(v, STR("paths"));
-	size_t n = value_count(list) < PATHS_MAX ? value_count(list) : PATHS_MAX;
+	size_t n = value_count(list);
+	if (n > PATHS_MAX)
+		n = PATHS_MAX;
 	for (size_t i = 0; i < n; i++)
 		paths[i] = value_str(value_at(list, i));
 	return n;

@@ -240,7 +240,7 @@ int api_agent_associations(struct request *request, struct response *response)
 		        request->server, host.account, str_from_c(host.id), request->arena, &state);
 	if (r == 0)
 		r = page_begin(request, response, "Associations", n, 50, &page);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (size_t i = page.from; r == 0 && i < page.to; i++)
 		r = write_summary(request, w, &list[i].association,

@@ -143,7 +143,7 @@ int api_association_list(struct request *request, struct response *response)
 	int r = make_list(request, &list, &n);
 	if (r == 0)
 		r = page_begin(request, response, "Associations", n, 50, &page);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (size_t i = page.from; i < page.to; i++) {
 		json_write_object(w);
@@ -178,7 +178,7 @@ int api_association_versions(struct request *request, struct response *response)
 		        "association-version", prefix, none, 0, request->arena, &objects, &n);
 	if (r == 0)
 		r = page_begin(request, response, "AssociationVersions", n, 50, &page);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (size_t i = page.from; i < page.to; i++) {
 		const struct value *v = objects[i].value, *spec = value_get(v, STR("Spec"));
@@ -269,7 +269,7 @@ int api_association_executions(struct request *request, struct response *respons
 	if (r == 0)
 		r = association_due_hosts(request->server, request->caller.account, &association,
 		        request->arena, &due, &n_due);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {
 		if (str_eq(rounds[i].id, association.execution))
@@ -505,7 +505,7 @@ int api_association_effective(struct request *request, struct response *response
 	int r = of_host(request, response, &host, &all, &n, &state);
 	if (r == 0)
 		r = page_begin(request, response, "Associations", n, 5, &page);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (size_t i = page.from; i < page.to; i++) {
 		struct document document = { 0 };
@@ -566,7 +566,7 @@ int api_association_host_status(struct request *request, struct response *respon
 	int r = of_host(request, response, &host, &all, &n, &state);
 	if (r == 0)
 		r = page_begin(request, response, "InstanceAssociationStatusInfos", n, 50, &page);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (size_t i = page.from; i < page.to; i++)
 		write_status(w, &all[i], association_run_of(&state, all[i].id),

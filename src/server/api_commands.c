@@ -452,7 +452,7 @@ int api_command_list(struct request *request, struct response *response)
 	}
 	if (r == 0)
 		r = page_begin(request, response, "Commands", kept, 50, &page);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (size_t i = page.from; i < page.to; i++) {
 		json_write_object(&response->json);

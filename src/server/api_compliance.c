@@ -374,7 +374,7 @@ int api_compliance_summaries(struct request *request, struct response *response)
 	int r = visit_all(request, &after, count, &all);
 	if (r == 0)
 		r = page_begin(request, response, "ComplianceSummaryItems", all.n, 50, &page);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (size_t i = page.from; i < page.to; i++) {
 		json_write_object(w);

@@ -73,7 +73,9 @@ struct deep_edit {
 
 static size_t read_paths(const struct value *list, str paths[PATHS_MAX])
 {
-	size_t n = value_count(list) < PATHS_MAX ? value_count(list) : PATHS_MAX;
+	size_t n = value_count(list);
+	if (n > PATHS_MAX)
+		n = PATHS_MAX;
 	for (size_t i = 0; i < n; i++)
 		paths[i] = value_str(value_at(list, i));
 	return n;

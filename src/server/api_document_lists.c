@@ -183,7 +183,7 @@ int api_document_versions(struct request *request, struct response *response)
 		        STR_ARG(str_head(name, 200)));
 	if (r == 0)
 		r = page_begin(request, response, "DocumentVersions", n, 50, &page);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (size_t i = page.from; i < page.to; i++)
 		write_version(&response->json, &all[i]);
@@ -216,7 +216,7 @@ int api_document_permission_describe(struct request *request, struct response *r
 	if (r == 0)
 		r = page_begin(
 		        request, response, "AccountIds", value_count(document.shares), 20, &page);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (size_t i = page.from; i < page.to; i++)
 		json_write_str(&response->json,

@@ -364,9 +364,9 @@ static int end_page(struct page *page)
 		return 0;
 	int r = arena_printf(
 	        page->request->arena, &mark, "%llu/%zu", (unsigned long long)page->host, page->row);
-	if (r >= 0)
+	if (r == 0)
 		r = token_make(page->request, mark, &token);
-	if (r >= 0)
+	if (r == 0)
 		xml_text(&page->response->xml, "nextToken", token);
 	return r;
 }

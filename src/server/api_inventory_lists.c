@@ -196,7 +196,7 @@ static int write_entities(struct request *request, struct response *response,
 		        "The NextToken is not one that this operation gave for this request.");
 	if (r == 0)
 		r = host_numbers(request, after, &numbers, &n);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_write_key(&response->json, "Entities");
 	json_write_array(&response->json);

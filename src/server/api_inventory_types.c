@@ -339,7 +339,7 @@ static int answer_delete(struct request *request, struct response *response, str
 	        request->server, request->caller.account, type, request->arena, &known);
 	if (r == 0)
 		r = summarise(request, type, &summary);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (!known.is_there && summary.total == 0)
 		return response_fail(response, "InvalidTypeNameException",

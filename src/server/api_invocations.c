@@ -192,7 +192,7 @@ int api_command_invocations(struct request *request, struct response *response)
 	struct list_page page;
 
 	int r = collect(request, response, &pairs);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (size_t i = 0; i < pairs.n; i++) {
 		if (filters_fit(request, &pairs.items[i]))

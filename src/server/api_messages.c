@@ -45,7 +45,7 @@ static int write_message(struct outbox *outbox, str id, const char *topic, str p
 	if (r == 0)
 		r = arena_printf(request->arena, &full_topic, "%s." STR_FMT ".1", topic,
 		        STR_ARG(request->region));
-	if (r < 0)
+	if (r != 0)
 		return r;
 	/* The agent wants 24 characters, which are those with milliseconds. */
 	timestamp_add_iso(&at, request->now_ms / 1000 * 1000 + 1);
@@ -77,7 +77,7 @@ static int write_send(struct outbox *outbox, const struct command *command)
 		r = command_payload(&info, document.name, command->id,
 		        value_get(command->in, STR("Parameters")), command->in, request->arena,
 		        &payload);
-	return r < 0 ? r : write_message(outbox, command->id, "aws.ssm.sendCommand", payload);
+	return r != 0 ? r : write_message(outbox, command->id, "aws.ssm.sendCommand", payload);
 }
 
 static int write_cancel(struct outbox *outbox, str id, const struct command *command)
@@ -91,7 +91,7 @@ static int write_cancel(struct outbox *outbox, str id, const struct command *com
 	draft_begin(&draft);
 	json_write_member_str(&draft.json, "CancelMessageId", target);
 	r = draft_end(&draft, outbox->request->arena, &payload);
-	return r < 0 ? r : write_message(outbox, id, "aws.ssm.cancelCommand", payload);
+	return r != 0 ? r : write_message(outbox, id, "aws.ssm.cancelCommand", payload);
 }
 
 /* One message of the queue: given and hidden for a while, or dropped when its time is over. */
@@ -193,9 +193,9 @@ static int write_refresh(struct outbox *outbox, const struct association *associ
 	if (r == 0)
 		r = command_payload(&info, document.name, association->execution, values, NULL,
 		        request->arena, &payload);
-	return r < 0 ? r
-	             : write_message(
-	                       outbox, association->execution, "aws.ssm.sendCommand", payload);
+	return r != 0 ? r
+	              : write_message(
+	                        outbox, association->execution, "aws.ssm.sendCommand", payload);
 }
 
 static int give_rounds(struct outbox *outbox)
@@ -307,7 +307,7 @@ static int note_told(struct request *request, const struct host_ref *host, str i
 	if (r == 0)
 		r = association_state_get(request->server, host->account, str_from_c(host->id),
 		        request->arena, &state);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	struct association_run *run = association_run_of(&state, association.id);
 	if (!run) {
@@ -344,7 +344,7 @@ static int move(struct request *request, const struct host_ref *host, str comman
 	if (r == 0)
 		r = invocation_get(request->server, host->account, command_id, str_from_c(host->id),
 		        request->arena, &invocation);
-	if (r < 0)
+	if (r != 0)
 		return r == -ENOENT ? 0 : r;
 	enum command_status before = invocation.status;
 	if (command_status_is_final(before) || before == status ||
@@ -531,7 +531,7 @@ static int reply(
 		        request->arena, &invocation);
 	if (r == -ENOENT)
 		return note_told(request, host, id);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	enum command_status before = invocation.status;
 	enum command_status status = status_of_agent(value_get_str(payload, STR("documentStatus")));

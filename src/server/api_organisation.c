@@ -55,7 +55,7 @@ static int set_member(struct request *request, struct response *response, bool i
 	struct member_edit edit = { request, is_member };
 	struct account account;
 	int r = other_account(request, response, &account);
-	if (r >= 0)
+	if (r == 0)
 		r = accounts_change(request, account.number,
 		        is_member ? "associate member" : "disassociate member", edit_member, &edit,
 		        &account);

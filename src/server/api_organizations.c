@@ -25,7 +25,7 @@ static int find_for_lists(
         struct request *request, struct response *response, struct organisation *ret)
 {
 	int r = find(request, response, ret);
-	if (r >= 0 && !request->caller.is_management && !request->caller.is_delegated)
+	if (r == 0 && !request->caller.is_management && !request->caller.is_delegated)
 		return response_fail(response, "AccessDeniedException",
 		        "You don't have permissions to access this resource.");
 	return r;
@@ -48,7 +48,7 @@ static int write_arn(struct request *request, struct json_writer *w, const char 
 	        "arn:aws:organizations::%s:account/" STR_FMT "/%s",
 	        account_text(organisation->management).text, STR_ARG(organisation->id),
 	        account_text(account).text);
-	if (r >= 0)
+	if (r == 0)
 		json_write_member_str(w, key, arn);
 	return r;
 }
@@ -60,14 +60,14 @@ int api_describe_organization(struct request *request, struct response *response
 	struct account management;
 	str arn;
 	int r = find(request, response, &organisation);
-	if (r >= 0)
+	if (r == 0)
 		r = account_get(
 		        request->server, organisation.management, request->arena, &management);
-	if (r >= 0)
+	if (r == 0)
 		r = arena_printf(request->arena, &arn,
 		        "arn:aws:organizations::%s:organization/" STR_FMT,
 		        account_text(management.number).text, STR_ARG(organisation.id));
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_write_key(w, "Organization");
 	json_write_object(w);
@@ -107,9 +107,9 @@ int api_list_accounts(struct request *request, struct response *response)
 	size_t n, kept = 0, from, to;
 	str token;
 	int r = find_for_lists(request, response, &organisation);
-	if (r >= 0)
+	if (r == 0)
 		r = account_list(request->server, request->arena, &all, &n);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	const struct account **own = arena_alloc(request->arena, n + 1, sizeof(*own));
 	if (!own)
@@ -124,7 +124,7 @@ int api_list_accounts(struct request *request, struct response *response)
 		        response, "InvalidInputException", "The token is not of this request.");
 	json_write_key(w, "Accounts");
 	json_write_array(w);
-	for (size_t i = from; r >= 0 && i < to; i++)
+	for (size_t i = from; r == 0 && i < to; i++)
 		r = write_account(request, w, &organisation, own[i]);
 	json_write_array_end(w);
 	write_text(w, "NextToken", token);
@@ -137,15 +137,15 @@ int api_list_delegated_administrators(struct request *request, struct response *
 	struct organisation organisation;
 	struct account account;
 	int r = find_for_lists(request, response, &organisation);
-	if (r >= 0)
+	if (r == 0)
 		r = check_principal(request, response, false);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_write_key(w, "DelegatedAdministrators");
 	json_write_array(w);
 	if (organisation.delegated != 0)
 		r = account_get(request->server, organisation.delegated, request->arena, &account);
-	if (organisation.delegated != 0 && r >= 0)
+	if (organisation.delegated != 0 && r == 0)
 		r = write_account(request, w, &organisation, &account);
 	json_write_array_end(w);
 	return r;
@@ -164,9 +164,9 @@ int api_register_delegated_administrator(struct request *request, struct respons
 	struct organisation organisation;
 	int64_t number;
 	int r = find(request, response, &organisation);
-	if (r >= 0)
+	if (r == 0)
 		r = check_principal(request, response, true);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (!account_parse(value_get_str(request->in, STR("AccountId")), &number))
 		return response_fail(

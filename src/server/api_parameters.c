@@ -292,7 +292,7 @@ int api_parameter_get(struct request *request, struct response *response)
 	struct parameter_name name;
 	struct parameter parameter;
 	int r = find(request, text, &name, &parameter);
-	if (r < 0)
+	if (r != 0)
 		return fail_find(response, r, text);
 	json_write_key(&response->json, "Parameter");
 	return write_parameter(request, &response->json, &parameter, name.selector);
@@ -355,7 +355,7 @@ int api_parameter_history(struct request *request, struct response *response)
 	if (r == 0)
 		r = parameter_versions(request->server, request->caller.account, name.name,
 		        request->arena, &all, &n);
-	if (r < 0)
+	if (r != 0)
 		return fail_find(response, r, text);
 	r = page_begin(request, response, "Parameters", n, 50, &page);
 	if (r < 0)
@@ -387,7 +387,7 @@ static bool in_path(str name, str path, bool is_recursive)
 			return false;
 		name = str_skip(name, path.n + 1);
 	}
-	return is_recursive || memchr(name.p, '/', name.n) == NULL;
+	return is_recursive || !str_has(name, '/');
 }
 
 static bool text_fits(str text, str option, str value)
@@ -527,7 +527,7 @@ int api_parameter_describe(struct request *request, struct response *response)
 		n = 0;
 	if (r == 0)
 		r = page_begin(request, response, "Parameters", n, 10, &page);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (size_t i = page.from; r == 0 && i < page.to; i++) {
 		json_write_object(w);
@@ -560,9 +560,10 @@ static int delete_one(struct request *request, str text)
 	change.name = name.name;
 	if (r == 0)
 		r = request_commit(request, &change, 1, "DeleteParameter", name.name);
-	return r < 0 ? r
-	             : objects_delete(request->server, request->caller.account, "parameter-version",
-	                       prefix, SIZE_MAX, &err);
+	if (r == 0)
+		r = objects_delete(request->server, request->caller.account, "parameter-version",
+		        prefix, SIZE_MAX, &err);
+	return r;
 }
 
 int api_parameter_delete(struct request *request, struct response *response)

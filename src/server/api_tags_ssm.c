@@ -139,7 +139,7 @@ static int tag_parameter(struct request *request, struct response *response, str
 	if (r == -ENOENT || r == -ESRCH || name.selector.n > 0 ||
 	        (is_change && parameter_is_reserved(name.name)))
 		return fail_id(request, response);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	read_tags(parameter.tags, tags);
 	if (!is_change)
@@ -238,7 +238,7 @@ static int tag_host(struct request *request, struct response *response, str id, 
 		r = account_get(request->server, host.account, request->arena, &account);
 	if (r == 0)
 		r = request_commit(request, NULL, 0, "TagManagedInstance", str_from_c(host.id));
-	if (r < 0)
+	if (r != 0)
 		return r;
 	enum host_state state = host_state_of(NULL, account.is_ec2_enabled);
 	for (size_t i = 0; i < tags->n && state == HOST_ACTIVE; i++) {

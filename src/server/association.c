@@ -281,7 +281,9 @@ int objects_delete(struct server *server, int64_t account, const char *type, str
 		struct arena arena = ARENA((size_t)64 << 20);
 		struct object_change changes[PIECE];
 		const struct object *objects = NULL;
-		size_t n = 0, piece = most - done < PIECE ? most - done : PIECE;
+		size_t n = 0, piece = most - done;
+		if (piece > PIECE)
+			piece = PIECE;
 		r = object_list(
 		        server->objects, account, type, prefix, none, piece, &arena, &objects, &n);
 		for (size_t i = 0; i < n; i++)

@@ -547,7 +547,7 @@ int association_reported(struct server *server, int64_t account,
 	int r = association_state_get(server, account, report->host_id, arena, &it.state);
 	if (r == 0)
 		r = find_run(&it);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	struct association_run *run = it.run;
 	if (it.has_round)

@@ -24,16 +24,20 @@ _Static_assert(WAIT_MAX_S < SIGV4_SKEW_S, "a signature outlives the wait");
 /* Seconds after which a client may try again. */
 #define RETRY_AFTER "5"
 
+enum { OF_INSPECTOR, OF_SONDE, OF_SSM };
+
 /* What the services call things that happen in all of them. */
 static const struct service {
 	const char *name, *target, *denied, *invalid, *unreadable, *unknown, *internal;
 	const char *xml; /* the namespace of its answers */
 } services[] = {
-	{ "inspector2", NULL, "AccessDeniedException", "ValidationException", "ValidationException",
-	        "UnknownOperationException", "InternalServerException", NULL },
-	{ "sonde", NULL, "AccessDeniedException", "ValidationException", "ValidationException",
-	        "UnknownOperationException", "InternalServerException", NULL },
-	{ "ssm", "AmazonSSM", "AccessDeniedException", "ValidationException",
+	[OF_INSPECTOR] = { "inspector2", NULL, "AccessDeniedException", "ValidationException",
+	        "ValidationException", "UnknownOperationException", "InternalServerException",
+	        NULL },
+	[OF_SONDE] = { "sonde", NULL, "AccessDeniedException", "ValidationException",
+	        "ValidationException", "UnknownOperationException", "InternalServerException",
+	        NULL },
+	[OF_SSM] = { "ssm", "AmazonSSM", "AccessDeniedException", "ValidationException",
 	        "SerializationException", "UnknownOperationException", "InternalServerError",
 	        NULL },
 	{ "ec2messages", "EC2WindowsMessageDeliveryService", "AccessDeniedException",
@@ -230,7 +234,7 @@ static bool identify(struct call *call, struct sigv4 *sig, bool *ret_has_sig)
 	*ret_has_sig = sigv4_parse(authorization, sig) == SIGV4_OK;
 	const struct service *service =
 	        choose_service(call->http, *ret_has_sig ? sig : NULL, target, &name);
-	call->service = service ? service : find_service(STR("ssm"));
+	call->service = service ? service : &services[OF_SSM];
 	if (!protocol_of(str_from_c(call->service->name), &call->protocol))
 		call->protocol = PROTOCOL_JSON11;
 	return service != NULL;
@@ -563,7 +567,8 @@ static int dispatch(struct call *call)
 	bool is_known = identify(call, &sig, &has_sig);
 	if (is_known)
 		find_operation(call);
-	const struct operation *operation = operation_row(call->server, call->shape);
+	const struct operation *operation =
+	        call->shape ? operation_row(call->server, call->shape) : NULL;
 	call->reply->status = 0;
 	int r = authorise(call, operation, &auth);
 	if (call->reply->status != 0)
@@ -596,7 +601,7 @@ static int answer_call(struct server *server, const struct caller *given, struct
 		.http = http,
 		.reply = reply,
 		.given = given,
-		.service = &services[0],
+		.service = &services[OF_INSPECTOR],
 		.protocol = PROTOCOL_REST_JSON,
 		.started_us = monotonic_us() };
 	int64_t now_ms = server_now_ms(server);

@@ -175,7 +175,7 @@ static int write_package(
 		r = remedy(pkg, arena, &command);
 	if (r == 0)
 		r = text_at_most(path, NAME_MAX_BYTES, arena, &place);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_write_object(w);
 	write_text(w, "name", name);
@@ -348,7 +348,7 @@ int finding_write(struct server *server, str region, const struct finding_row *r
 	int r = read_extras(server, row, arena, &extras);
 	if (r == 0)
 		r = finding_title(row, arena, &title);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	json_write_object(w);
 	write_text(w, "findingArn", str_from_c(arn.text));

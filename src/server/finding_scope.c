@@ -68,7 +68,7 @@ static struct text_criterion read_text(const struct value *v)
 /* An end that is not given is open. False when both are. */
 static bool read_numbers(const struct value *v, double *ret_from, double *ret_to)
 {
-	*ret_from = -INFINITY;
+	*ret_from = -(double)INFINITY;
 	*ret_to = INFINITY;
 	bool has_from = value_f64(value_get(v, STR("lowerInclusive")), ret_from);
 	bool has_to = value_f64(value_get(v, STR("upperInclusive")), ret_to);
@@ -78,7 +78,7 @@ static bool read_numbers(const struct value *v, double *ret_from, double *ret_to
 static bool read_dates(const struct value *v, double *ret_from, double *ret_to)
 {
 	int64_t at_ms;
-	*ret_from = -INFINITY;
+	*ret_from = -(double)INFINITY;
 	*ret_to = INFINITY;
 	bool has_from = timestamp_from_value(value_get(v, STR("startInclusive")), &at_ms);
 	if (has_from)

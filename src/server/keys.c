@@ -166,9 +166,9 @@ int key_get(struct server *server, str id, struct arena *arena, struct access_ke
 	const struct value *v;
 	struct access_key key;
 	int r = object_get(server->objects, 0, "key", id, arena, &v);
-	if (r >= 0)
+	if (r == 0)
 		r = read_key(id, v, arena, &key);
-	if (r >= 0)
+	if (r == 0)
 		*ret = key;
 	return r;
 }

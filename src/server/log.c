@@ -14,7 +14,7 @@
 
 static bool is_plain(char c)
 {
-	return is_alnum(c) || memchr("-_./:@+%,", c, 9) != NULL;
+	return is_alnum(c) || str_has(STR("-_./:@+%,"), c);
 }
 
 /* A value as it stands in a line: quoted if it holds more than a word. */

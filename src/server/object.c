@@ -238,7 +238,7 @@ int object_get(struct objects *objects, int64_t account, const char *type, str n
         struct arena *arena, const struct value **ret)
 {
 	struct address address = { account, str_from_c(type), name };
-	str copy;
+	str copy = { NULL, 0 };
 	int r = -ENOENT;
 	(void)pthread_rwlock_rdlock(&objects->lock);
 	const struct node *node = find_exact(objects, &address, NULL);

@@ -26,7 +26,7 @@ struct out {
  * decide what stands in these cells. */
 static void add_cell(struct buf *line, str text)
 {
-	bool is_formula = text.n > 0 && memchr("=+-@\t\r", text.p[0], 6) != NULL;
+	bool is_formula = text.n > 0 && str_has(STR("=+-@\t\r"), text.p[0]);
 	if (line->n > 0 && line->p[line->n - 1] != '\n')
 		buf_add_byte(line, ',');
 	buf_add_byte(line, '"');

@@ -8,9 +8,14 @@
 #include "aws/timestamp.h"
 #include "server/inside.h"
 
+/* Macros of scripts/lint. */
+#undef response_fail
+#undef response_invalid
+
 /* Longest sentence of an exception. */
 #define MESSAGE_BYTES 2048
 
+PRINTF_LIKE(3, 0)
 static int fail(struct response *response, const char *error, const char *fmt, va_list ap)
 {
 	char text[MESSAGE_BYTES];

@@ -102,6 +102,12 @@ int response_invalid(struct response *response, const char *field, const char *f
  */
 int response_defer(struct response *response, uint64_t key, int64_t ms);
 
+#ifdef SONDE_LINT
+/* For scripts/lint, whose readers see one file at a time: what these return. */
+#define response_fail(...) ((void)(response_fail)(__VA_ARGS__), -RESPONSE_FAILED)
+#define response_invalid(...) ((void)(response_invalid)(__VA_ARGS__), -RESPONSE_FAILED)
+#endif
+
 /** "key": seconds since 1970, as Amazon's JSON protocols write times; nothing for 0. */
 void write_time(struct json_writer *w, const char *key, int64_t at);
 

@@ -430,7 +430,9 @@ static int serve(struct server *server, const struct serve_config *config, struc
 				config->ready(config->ctx, url);
 			notify_send("READY=1");
 			r = http_run(inside->http, err);
-			/* It may have ended by itself: the thread that waits must not stay. */
+			/* It may have ended by itself: the thread that waits must not stay; it
+			 * takes the signal by sigwait(). */
+			/* NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread,cert-pos44-c) */
 			(void)pthread_kill(signals, SIGTERM);
 			(void)pthread_join(signals, NULL);
 		}

@@ -126,10 +126,11 @@ static int make_room(struct uploads *uploads, const struct upload_plan *plan)
 		if (!(*link)->is_busy && (!oldest || (*link)->touched_at < (*oldest)->touched_at))
 			oldest = link;
 	}
-	if (n >= UPLOADS_A_HOST && !oldest)
-		return -EAGAIN;
-	if (n >= UPLOADS_A_HOST)
+	if (n >= UPLOADS_A_HOST) {
+		if (!oldest)
+			return -EAGAIN;
 		drop(uploads, oldest);
+	}
 	bool has_room = uploads->n < UPLOADS_MAX &&
 	                plan->compressed_bytes <= UPLOADS_SPOOL_BYTES - uploads->spool_bytes;
 	return has_room ? 0 : -EAGAIN;

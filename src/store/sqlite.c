@@ -314,7 +314,7 @@ static int sqlite_open(const char *folder, unsigned flags, void **ret, struct er
 {
 	struct sqlite_db *db = calloc(1, sizeof(*db));
 	int r = db ? -init_locks(db) : -ENOMEM;
-	if (r < 0) {
+	if (r != 0) {
 		free(db);
 		return err_set(err, r, "%s: cannot open the store: %s", folder, strerror(-r));
 	}

@@ -187,8 +187,9 @@ int sqlite_apply(void *db, struct store_batch *first, uint64_t *ret_sync_us, str
 /** As struct store_backend says. */
 int sqlite_care(void *db, bool is_idle);
 /** As struct store_backend says. */
-int sqlite_backup(void *db, const char *path,
-        int (*progress)(void *ctx, uint64_t done, uint64_t total), void *ctx, struct err *err);
+int sqlite_backup(void *ctx, const char *path,
+        int (*progress)(void *ctx, uint64_t done, uint64_t total), void *progress_ctx,
+        struct err *err);
 /** As struct store_backend says. */
 int sqlite_restore(const char *path, const char *folder, struct err *err);
 /** As struct store_backend says. */

@@ -28,11 +28,11 @@ static int open_copy(const char *path, sqlite3 **ret, struct err *err)
 	int r = sqlite_connect(path, SQLITE_OPEN_READWRITE, &sql, err);
 	/* The copy counts only when it is whole, synced and renamed by us. The defensive flag would
 	 * refuse a copy without a journal, and the pages that the backup writes. */
-	if (r == 0)
+	if (r == 0) {
 		(void)sqlite3_db_config(sql, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
-	if (r == 0)
 		r = sqlite_run(
 		        sql, path, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF", err);
+	}
 	if (r < 0) {
 		sqlite_disconnect(sql);
 		return r;
@@ -111,7 +111,7 @@ static void remove_temp(const char *temp)
 		return;
 	autofree char *name = beside;
 	(void)unlink(name);
-	memcpy(name + strlen(name) - 3, "shm", 3);
+	memcpy(name + strlen(name) - 3, "shm", sizeof("shm"));
 	(void)unlink(name);
 }
 

@@ -196,7 +196,7 @@ void store_prefix(struct store_range *range, str prefix, struct store_prefix_end
 {
 	/* The first key after all that begin so: the last byte that can be raised is, and what
 	 * follows it goes. Without such a byte there is no bound. */
-	size_t n = prefix.n <= sizeof(end->bytes) ? prefix.n : sizeof(end->bytes);
+	size_t n = str_head(prefix, sizeof(end->bytes)).n;
 	range->from = prefix;
 	range->to = (str){ NULL, 0 };
 	if (n == 0)
@@ -255,6 +255,7 @@ int store_commit(struct store *store, struct store_batch *batch, struct err *err
 	while (!waiter.answered)
 		(void)pthread_cond_wait(&waiter.cond, &waiter.lock);
 	(void)pthread_mutex_unlock(&waiter.lock);
+	batch->ctx = NULL;
 	(void)pthread_cond_destroy(&waiter.cond);
 	(void)pthread_mutex_destroy(&waiter.lock);
 	return batch->result < 0 ? err_set(err, batch->result, "%s", batch->err.text) : 0;

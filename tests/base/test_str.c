@@ -41,6 +41,17 @@ static void test_str__prefix_and_suffix(void **state)
 	assert_false(str_has_suffix(STR("bc"), STR("abc")));
 }
 
+static void test_str__a_byte_is_one_of_its_own(void **state)
+{
+	(void)state;
+	assert_true(str_has(STR("+-"), '-'));
+	assert_false(str_has(STR("+-"), '*'));
+	assert_false(str_has(STR("+-"), '\0'));
+	assert_true(str_has(STR("+\0-"), '\0'));
+	assert_true(str_has(STR("\xff"), '\xff'));
+	assert_false(str_has(none, '\0'));
+}
+
 static void test_str__skip_and_head_stop_at_the_end(void **state)
 {
 	(void)state;
@@ -154,6 +165,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_str__equality_and_order_are_of_bytes),
 		cmocka_unit_test(test_str__prefix_and_suffix),
+		cmocka_unit_test(test_str__a_byte_is_one_of_its_own),
 		cmocka_unit_test(test_str__skip_and_head_stop_at_the_end),
 		cmocka_unit_test(test_str__taking_eats_from_the_front),
 		cmocka_unit_test(test_str__trimming_takes_ascii_space_only),

@@ -29,6 +29,7 @@ it does depends on the path:
   /unframed         no length
   /garbage          bytes that are no HTTP
   /twice            two Date, two Content-Type
+  /empty            a header that says nothing
   /raw/HEX          those bytes, and the connection is closed
 """
 import argparse
@@ -229,6 +230,8 @@ def serve_one(conn, number, method, path, headers, body):
     elif word == "twice":
         conn.sendall(answer(200, b"{}", "Date: Thu, 01 Jan 1970 00:00:09 GMT", "Content-Type: a/b",
                             "Content-Type: c/d", "ETag: \x01", date=None))
+    elif word == "empty":
+        conn.sendall(answer(200, b"{}", "ETag:", "Location: a"))
     elif word == "raw":
         conn.sendall(bytes.fromhex(rest))
         return False

@@ -223,6 +223,16 @@ static void test_call__what_a_server_says_twice_or_damaged_is_left_out(void **st
 	assert_int_equal(answer.n_headers, 1);
 }
 
+static void test_call__a_header_may_be_empty(void **state)
+{
+	struct server *server = *state;
+	autosession *session = server_session(server, &defaults);
+	struct net_call call = get("/empty");
+	struct net_call_answer answer = must(server, session, &call);
+	assert_int_equal(net_call_header(&answer, STR("etag")).n, 0);
+	assert_str(net_call_header(&answer, STR("location")), "a");
+}
+
 static void test_call__chunked_bodies_arrive_whole(void **state)
 {
 	struct server *server = *state;
@@ -578,6 +588,7 @@ int main(void)
 		TEST(every_status_is_an_answer),
 		TEST(no_redirect_is_followed),
 		TEST(what_a_server_says_twice_or_damaged_is_left_out),
+		TEST(a_header_may_be_empty),
 		TEST(chunked_bodies_arrive_whole),
 		TEST(large_requests_arrive_whole),
 		TEST(a_download_goes_to_its_file),
