@@ -201,7 +201,7 @@ int api_command_invocations(struct request *request, struct response *response)
 	r = page_begin(request, response, "CommandInvocations", kept, 50, &page);
 	if (r < 0)
 		return r;
-	for (size_t i = page.from; i < page.to; i++)
+	for (size_t i = page.from; i < page.to && i < kept; i++)
 		write_invocation(request, &response->json, &pairs.items[i]);
 	return page_end(response, &page, 0);
 }

@@ -536,17 +536,20 @@ static int round_changes(struct reporting *it, struct object_change *changes, si
 int association_reported(struct server *server, int64_t account,
         const struct association_report *report, struct arena *arena, struct err *err)
 {
+	struct association_state state;
+	struct object_change changes[4];
+	size_t n = 1;
+
+	int r = association_state_get(server, account, report->host_id, arena, &state);
+	if (r != 0)
+		return r;
 	struct reporting it = { .server = server,
 		.account = account,
 		.report = report,
 		.arena = arena,
-		.association = *report->association };
-	struct object_change changes[4];
-	size_t n = 1;
-
-	int r = association_state_get(server, account, report->host_id, arena, &it.state);
-	if (r == 0)
-		r = find_run(&it);
+		.association = *report->association,
+		.state = state };
+	r = find_run(&it);
 	if (r != 0)
 		return r;
 	struct association_run *run = it.run;
