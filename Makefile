@@ -4,7 +4,7 @@
 #
 #   make              build                       make run          build, take data, scan, a fleet of one
 #   make check        every quick test            make check-slow   the tests that take minutes
-#     T=room[/name]     only these                make lint         clang-tidy, cppcheck, -fanalyzer, shellcheck
+#     T='room[/name] ..' only these               make lint         clang-tidy, cppcheck, -fanalyzer, shellcheck
 #     SAN=asan|tsan     under sanitizers          make cover        line coverage per room
 #   make fuzz         libFuzzer over every        make bench        measure; one JSON line each
 #     TIME=60           target, seconds each      make static       one static binary
