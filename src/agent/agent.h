@@ -25,6 +25,7 @@ struct agent_config {
 	const char *instance;                /* with given keys: the node that they are of */
 	const char *key_id, *secret, *token; /* given keys; NULL or empty: none */
 	bool allow_documents;                /* run documents that the server made */
+	const char *plugin_home; /* where the plugin is linked; NULL or empty: its standard place */
 	const char *package_keys; /* PEM file: who may sign packages; NULL or empty: nobody */
 	bool is_stopped;          /* the kill switch, as a setting */
 	bool once;                /* one round, then end */

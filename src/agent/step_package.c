@@ -41,27 +41,42 @@ static int find_program(char ret[PATH_MAX])
 	return access(ret, X_OK) == 0 ? 0 : -errno; /* a file that was replaced is "(deleted)" */
 }
 
-static int install(const char *program, struct err *err)
+static int path_of(const struct agent_config *config, const char *name, char ret[PATH_MAX])
 {
-	int r = fs_make_dirs(PLUGIN_FOLDER "/bin", 0755, err);
-	if (r == 0)
-		r = fs_make_dirs(PLUGIN_FOLDER "/var/input", 0755, err);
-	if (r == 0)
-		r = fs_make_dirs(PLUGIN_FOLDER "/var/output", 0755, err);
-	if (r < 0)
-		return r;
+	const char *home =
+	        config->plugin_home && *config->plugin_home ? config->plugin_home : PLUGIN_FOLDER;
+	int n = snprintf(ret, PATH_MAX, "%s%s", home, name);
+	return n > 0 && n < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+static int install(const struct agent_config *config, const char *program, struct err *err)
+{
+	static const char *const folders[] = { "/bin", "/var/input", "/var/output" };
+	char path[PATH_MAX], beside[PATH_MAX];
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		int r = path_of(config, folders[i], path);
+		if (r == 0)
+			r = fs_make_dirs(path, 0755, err);
+		if (r != 0)
+			return r;
+	}
+	if (path_of(config, "/bin/" PLUGIN, path) < 0 ||
+	        path_of(config, "/bin/." PLUGIN, beside) < 0)
+		return err_set(err, -ENAMETOOLONG, "the folder of the plugin has too long a name");
 	/* Beside it and renamed: a run that begins meanwhile finds the old or the new one. */
-	(void)unlink(PLUGIN_FOLDER "/bin/." PLUGIN);
-	if (symlink(program, PLUGIN_FOLDER "/bin/." PLUGIN) < 0 ||
-	        rename(PLUGIN_FOLDER "/bin/." PLUGIN, PLUGIN_FOLDER "/bin/" PLUGIN) < 0)
-		return err_set(err, -errno, PLUGIN_FOLDER "/bin/" PLUGIN ": %m");
+	(void)unlink(beside);
+	if (symlink(program, beside) < 0 || rename(beside, path) < 0)
+		return err_set(err, -errno, "%s: %m", path);
 	return 0;
 }
 
-static int uninstall(struct err *err)
+static int uninstall(const struct agent_config *config, struct err *err)
 {
-	if (unlink(PLUGIN_FOLDER "/bin/" PLUGIN) < 0 && errno != ENOENT && errno != ENOTDIR)
-		return err_set(err, -errno, PLUGIN_FOLDER "/bin/" PLUGIN ": %m");
+	char path[PATH_MAX];
+	if (path_of(config, "/bin/" PLUGIN, path) < 0)
+		return err_set(err, -ENAMETOOLONG, "the folder of the plugin has too long a name");
+	if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
+		return err_set(err, -errno, "%s: %m", path);
 	return 0;
 }
 
@@ -103,8 +118,8 @@ static void run_plugin(struct step_context *context, bool is_install, struct ste
 	int r = is_install && find_program(program) < 0
 	                ? err_set(&err, -ENOENT,
 	                          "The plugin " PLUGIN " is not where the agent is installed.")
-	        : is_install ? install(program, &err)
-	                     : uninstall(&err);
+	        : is_install ? install(context->config, program, &err)
+	                     : uninstall(context->config, &err);
 	if (r < 0)
 		step_fail(ret, "%s", err.text);
 	else

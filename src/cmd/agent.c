@@ -68,6 +68,7 @@ int cmd_agent(struct invocation *call)
 		.activation_code = settings_text(s, SET_ACTIVATION_CODE),
 		.instance = settings_text(s, SET_INSTANCE),
 		.allow_documents = settings_is_on(s, SET_ALLOW_DOCUMENTS),
+		.plugin_home = settings_text(s, SET_PLUGIN_HOME),
 		.package_keys = settings_text(s, SET_PACKAGE_KEYS),
 		.is_stopped = settings_is_on(s, SET_STOPPED),
 		.once = settings_is_on(s, SET_ONCE),

@@ -107,6 +107,22 @@ def test_run_fleet__on_a_terminal_it_goes_on_until_it_is_interrupted(scratch):
     assert not left_over(scratch), left_over(scratch)
 
 
+def listing(folder):
+    return sorted((str(path), path.lstat().st_mtime) for path in [folder, *folder.rglob("*")] if path.exists())
+
+
+def test_run_fleet__without_a_namespace_nothing_is_written_elsewhere(scratch):
+    words = command(scratch)
+    harness.write(scratch / "tools/unshare", "#!/bin/sh\nexit 1\n", 0o755)
+    before = listing(pathlib.Path("/opt/aws"))
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False,
+                          env=harness.environment(PATH=f"{scratch / 'tools'}:{os.environ['PATH']}"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "DEEP INSPECTION IS LEFT OUT" in done.stdout and "SUCCESSFUL" in done.stdout, done.stdout
+    assert listing(pathlib.Path("/opt/aws")) == before
+    assert (scratch / "work/opt/aws/inspector/bin/inspectorssmplugin").is_symlink()
+
+
 def test_run_fleet__a_server_that_cannot_start_is_told(scratch):
     words = command(scratch)
     shutil.rmtree(scratch / "db")
