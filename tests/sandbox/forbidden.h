@@ -32,6 +32,8 @@
 
 #include <cmocka.h>
 
+#include "sandbox/sandbox.h"
+
 /* What a test's child finds in place: opened before it entered. */
 struct given {
 	int file;      /* read-only, 4096 bytes of 'x' */
@@ -292,4 +294,92 @@ static inline int call_uring(const struct given *given)
 static inline int call_splice(const struct given *given)
 {
 	return syscall(SYS_sendfile, given->writable, given->file, NULL, 16UL) >= 0;
+}
+
+/* One call and its name. */
+struct attempt {
+	const char *name;
+	int (*act)(const struct given *);
+};
+
+/* What no role may do that only thinks about descriptors. */
+static const struct attempt beyond_thinking[] = {
+	{ "open", call_old_open },
+	{ "open through the C library", call_open },
+	{ "open of its own memory", call_open_memory },
+	{ "openat in a folder it has", call_openat },
+	{ "openat2", call_openat2 },
+	{ "stat of a path", call_stat },
+	{ "getdents64", call_list },
+	{ "unlink", call_unlink },
+	{ "rename", call_rename },
+	{ "mkdir", call_mkdir },
+	{ "fchmod", call_chmod },
+	{ "ftruncate", call_truncate },
+	{ "socket", call_socket },
+	{ "connect", call_connect },
+	{ "execve", call_exec },
+	{ "execveat", call_exec_descriptor },
+	{ "fork", call_fork },
+	{ "clone3", call_clone3 },
+	{ "ptrace", call_ptrace },
+	{ "process_vm_readv", call_read_other },
+	{ "kill", call_kill },
+	{ "tgkill of another", call_tgkill },
+	{ "ioctl", call_ioctl },
+	{ "mmap of executable memory", call_mmap_exec },
+	{ "mprotect to executable memory", call_mprotect_exec },
+	{ "unshare", call_namespace },
+	{ "capset", call_capset },
+	{ "setresuid", call_setuid },
+	{ "prlimit64", call_limit },
+	{ "prctl", call_prctl },
+	{ "bpf", call_bpf },
+	{ "keyctl", call_keyctl },
+	{ "fcntl F_SETOWN", call_fcntl_owner },
+	{ "io_uring_setup", call_uring },
+	{ "sendfile", call_splice },
+};
+
+/* Enter a role in a child and do something. Returns: the child's wait status */
+static inline int in_role_with(enum role role, const struct sandbox_grant *grant,
+        int (*act)(const struct given *), const struct given *given)
+{
+	int status = 0;
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct err err = { 0 };
+		int r = grant ? sandbox_enter_with(role, grant, &err) : sandbox_enter(role, &err);
+		_exit(r < 0 ? 99 : act(given));
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static inline int in_role(
+        enum role role, int (*act)(const struct given *), const struct given *given)
+{
+	return in_role_with(role, NULL, act, given);
+}
+
+/* Every attempt must end as this role's filter ends it: in death, or in an error. */
+static inline void demand_refused(
+        enum role role, const struct sandbox_grant *grant, const struct attempt *attempts, size_t n)
+{
+	struct given given;
+	int peer;
+	if (!sandbox_has_filter()) {
+		print_message("skipped: a build without a sanitizer\n");
+		skip();
+	}
+	bool kills = sandbox_role(role)->other == OTHER_KILLS;
+	open_given(&given, &peer);
+	for (size_t i = 0; i < n; i++) {
+		int status = in_role_with(role, grant, attempts[i].act, &given);
+		if (kills ? !WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS : status != 0)
+			fail_msg("%s, %s: wait status %x", sandbox_role(role)->name,
+			        attempts[i].name, (unsigned)status);
+	}
+	close_given(&given, peer);
 }

@@ -6,25 +6,13 @@
 #include <netinet/in.h>
 #include <pthread.h>
 
-#include "sandbox/sandbox.h"
+/* What a fetch is granted. */
+static const char *const readable[] = { "/proc/version", NULL };
+static const struct sandbox_grant grant = { .file_bytes = 5000, .readable = readable };
 
-/* Enter the role in a child, with what a fetch is granted, and do something. Returns: its wait
- * status */
 static int in_net(int (*act)(const struct given *), const struct given *given)
 {
-	static const char *const readable[] = { "/proc/version", NULL };
-	const struct sandbox_grant grant = { .file_bytes = 5000, .readable = readable };
-	int status = 0;
-	pid_t pid = fork();
-	if (pid == 0) {
-		struct err err = { 0 };
-		if (sandbox_enter_with(ROLE_NET, &grant, &err) < 0)
-			_exit(99);
-		_exit(act(given));
-	}
-	assert_true(pid > 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return status;
+	return in_role_with(ROLE_NET, &grant, act, given);
 }
 
 static void *resolve(void *ctx)
@@ -137,10 +125,7 @@ static int call_clone_process(const struct given *given)
 	return pid >= 0;
 }
 
-static const struct {
-	const char *name;
-	int (*act)(const struct given *);
-} forbidden_to_net[] = {
+static const struct attempt forbidden_to_net[] = {
 	{ "open for writing", call_open_for_writing },
 	{ "open that makes a file", call_open_to_make },
 	{ "open of its own memory", call_open_memory },
@@ -178,20 +163,9 @@ static const struct {
 
 static void test_roles_net__any_other_call_fails(void **state)
 {
-	struct given given;
-	int peer;
 	(void)state;
-	if (!sandbox_has_filter()) {
-		print_message("skipped: a build without a sanitizer\n");
-		skip();
-	}
-	open_given(&given, &peer);
-	for (size_t i = 0; i < sizeof(forbidden_to_net) / sizeof(forbidden_to_net[0]); i++) {
-		int status = in_net(forbidden_to_net[i].act, &given);
-		if (status != 0)
-			fail_msg("%s: wait status %x", forbidden_to_net[i].name, (unsigned)status);
-	}
-	close_given(&given, peer);
+	demand_refused(ROLE_NET, &grant, forbidden_to_net,
+	        sizeof(forbidden_to_net) / sizeof(forbidden_to_net[0]));
 }
 
 int main(void)
