@@ -285,6 +285,8 @@ static const struct role_call quiet_calls[] = {
 };
 
 #define CAN(capability) (UINT64_C(1) << (capability))
+#define AS_NOBODY                                                                                  \
+	"nobody when started by root, without groups and capabilities; else the user's own"
 
 static const struct role_row roles[] = {
 	{
@@ -295,8 +297,7 @@ static const struct role_row roles[] = {
 	        .user = "who started it: root, with the capabilities below and no others, for "
 	                "itself and whatever it starts",
 	        .files = "writes its state folder, and below /opt/aws/inspector for the plugin; "
-	                 "what "
-	                 "else that user may do, the system's service manager has to forbid",
+	                 "what else that user may do, the system's service manager has to forbid",
 	        .network = "none itself; a socket to each sonde-net that it starts",
 	        .stays = true,
 	        .starts_programs = true,
@@ -313,8 +314,7 @@ static const struct role_row roles[] = {
 	        .role = ROLE_POLLER,
 	        .name = "poller",
 	        .does = "waits for messages of the server, and hands them on; of the agent",
-	        .user = "nobody when started by root, without groups and capabilities; else the "
-	                "user's own",
+	        .user = AS_NOBODY,
 	        .files = "what everybody may read; changes none",
 	        .network = "none itself; a socket to the sonde-net that it starts",
 	        .starts_programs = true,
@@ -328,8 +328,7 @@ static const struct role_row roles[] = {
 	        .role = ROLE_PARSER,
 	        .name = "parser",
 	        .does = "reads what a scan has found, with all the formats",
-	        .user = "nobody when started by root, without groups and capabilities; else the "
-	                "user's own",
+	        .user = AS_NOBODY,
 	        .files = "none; only descriptors that it is sent",
 	        .network = "none; one socket to the process that started it",
 	        .memory_bytes = UINT64_C(4) << 30,
@@ -359,8 +358,7 @@ static const struct role_row roles[] = {
 	        .role = ROLE_NET,
 	        .name = "sonde-net",
 	        .does = "speaks HTTP and TLS to servers, signs; parses nothing that it gets",
-	        .user = "nobody when started by root, without groups and capabilities; else the "
-	                "user's own",
+	        .user = AS_NOBODY,
 	        .files = "reads those of the system's certificates, libraries and resolver; writes "
 	                 "only the body of a fetch, into a descriptor that it is given",
 	        .network = "out, over IP; one socket to the process that started it",
@@ -377,8 +375,7 @@ static const struct role_row roles[] = {
 	        .role = ROLE_READER,
 	        .name = "reader",
 	        .does = "reads one text that a server sent, and ends",
-	        .user = "nobody when started by root, without groups and capabilities; else the "
-	                "user's own",
+	        .user = AS_NOBODY,
 	        .files = "none; one pipe for its answer",
 	        .network = "none",
 	        .memory_bytes = UINT64_C(4) << 30,
@@ -391,8 +388,7 @@ static const struct role_row roles[] = {
 	        .name = "verifier",
 	        .does = "says whether a package's manifest was signed by a key, and ends: "
 	                "sonde-net, started for that alone",
-	        .user = "nobody when started by root, without groups and capabilities; else the "
-	                "user's own",
+	        .user = AS_NOBODY,
 	        .files = "none",
 	        .network = "none; one socket to the process that started it",
 	        .memory_bytes = UINT64_C(1) << 30,
