@@ -19,6 +19,7 @@
 #include "agent/identity.h"
 #include "agent/inside.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/rest.h"
 #include "sandbox/sandbox.h"
 
@@ -30,9 +31,7 @@
 
 int64_t agent_now_ms(void)
 {
-	struct timespec t;
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return clock_ms();
 }
 
 int64_t agent_wall_ms(void)

@@ -14,6 +14,7 @@
 #include "agent/backoff.h"
 #include "agent/hold.h"
 #include "agent/log.h"
+#include "base/clock.h"
 #include "base/cursor.h"
 #include "base/fs.h"
 #include "base/rest.h"
@@ -23,13 +24,6 @@
 #define HIDDEN_S 10
 #define SOON_MS 1000
 #define SOON_PAUSE_MS 2000
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void sleep_ms(int64_t ms)
 {
@@ -93,11 +87,11 @@ static int ask(struct service *service, struct learnt *learnt, struct arena *are
 	        "{\"Destination\":\"%s\",\"MessagesRequestId\":\"%s\","
 	        "\"VisibilityTimeoutInSeconds\":%d}",
 	        service->instance, id, HIDDEN_S);
-	int64_t began = now_ms();
+	int64_t began = clock_ms();
 	rest_memory();
 	int r = service_wait(service, "EC2WindowsMessageDeliveryService.GetMessages",
 	        buf_str(&body), hold_wait_s(&learnt->hold), arena, reply, &err);
-	hold_ended(&learnt->hold, now_ms() - began, is_broken(r, reply));
+	hold_ended(&learnt->hold, clock_ms() - began, is_broken(r, reply));
 	learnt->is_over = r == -EREMOTEIO && !service_may_retry(r, reply);
 	return r;
 }
@@ -110,7 +104,7 @@ static int poll_once(struct service *service, int fd, struct learnt *learnt)
 	autobuf text = BUF(POLLER_FRAME_MAX);
 	struct json_writer w = JSON_WRITER(&text, false);
 	struct ssm_reply reply = { .retry_after_s = -1 };
-	int64_t began = now_ms();
+	int64_t began = clock_ms();
 	int r = ask(service, learnt, &arena, &reply);
 	const struct value *messages = r == 0 ? value_get(reply.value, STR("Messages")) : NULL;
 	if (value_count(messages) > 0) {
@@ -122,7 +116,7 @@ static int poll_once(struct service *service, int fd, struct learnt *learnt)
 	arena_fini(&arena);
 	if (r == 0)
 		backoff_worked(&learnt->backoff);
-	if (r == 0 && now_ms() - began < SOON_MS)
+	if (r == 0 && clock_ms() - began < SOON_MS)
 		sleep_ms(SOON_PAUSE_MS);
 	else if (r < 0 && r != -EPIPE && !learnt->is_over)
 		sleep_ms(backoff_failed(&learnt->backoff, retry_after_s));

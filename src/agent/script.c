@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json.h"
 
 #define CANCEL_CHECK_MS 250
@@ -37,13 +37,6 @@ struct running {
 	int status;
 	bool has_ended;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 void script_result_fini(struct script_result *result)
 {
@@ -182,7 +175,7 @@ static void reap(struct running *run)
 	while (waitpid(run->pid, &run->status, 0) < 0 && errno == EINTR)
 		continue;
 	run->has_ended = true;
-	run->ended_ms = now_ms();
+	run->ended_ms = clock_ms();
 }
 
 static void end(struct running *run, enum script_end why)
@@ -194,12 +187,12 @@ static void end(struct running *run, enum script_end why)
 	while (waitpid(run->pid, &run->status, 0) < 0 && errno == EINTR)
 		continue;
 	run->has_ended = true;
-	run->ended_ms = now_ms();
+	run->ended_ms = clock_ms();
 }
 
 static int wait_ms(const struct running *run)
 {
-	int64_t left = run->deadline_ms - now_ms();
+	int64_t left = run->deadline_ms - clock_ms();
 	if (run->has_ended)
 		return 20;
 	if (left < 0)
@@ -220,9 +213,9 @@ static void supervise(struct running *run)
 		drain(&run->out);
 		drain(&run->err);
 		reap(run);
-		if (run->has_ended && now_ms() - run->ended_ms > LEFT_MS)
+		if (run->has_ended && clock_ms() - run->ended_ms > LEFT_MS)
 			break;
-		if (!run->has_ended && now_ms() >= run->deadline_ms)
+		if (!run->has_ended && clock_ms() >= run->deadline_ms)
 			end(run, SCRIPT_TIMED_OUT);
 		else if (!run->has_ended && run->script->is_cancelled &&
 		         run->script->is_cancelled(run->script->ctx))
@@ -250,7 +243,7 @@ int script_run(const struct script *script, struct script_result *ret, struct er
 		.out = { .fd = -1, .most = SCRIPT_STDOUT_MAX, .raw = BUF(SCRIPT_STDOUT_MAX + 4) },
 		.err = { .fd = -1, .most = SCRIPT_STDERR_MAX, .raw = BUF(SCRIPT_STDERR_MAX + 4) },
 		.end = SCRIPT_EXITED,
-		.deadline_ms = now_ms() + (int64_t)script->timeout_s * 1000,
+		.deadline_ms = clock_ms() + (int64_t)script->timeout_s * 1000,
 	};
 	int r = start(&run, err);
 	if (r == 0) {

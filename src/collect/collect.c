@@ -10,9 +10,9 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "collect/facts.h"
 #include "collect/owners.h"
 #include "collect/pool.h"
@@ -60,13 +60,6 @@ struct collecting {
 	struct arena skip_arena; /* the walk's threads add skips here, one at a time */
 	struct ledger skips;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* A part of the limit on memory, or what there is without one. */
 static size_t part_of(const struct collect_options *options, unsigned part, size_t most)
@@ -266,7 +259,7 @@ static int choose_roots(
 static void tell_progress(const struct collect_options *options, const struct walk *walk,
         const struct inventory *inventory, int64_t *last_ms)
 {
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 	if (!options->progress || now - *last_ms < PROGRESS_MS)
 		return;
 	*last_ms = now;
@@ -321,7 +314,8 @@ static bool is_spent(struct collecting *c, const struct collect_options *options
 		inv->end = COLLECT_MEMORY; /* told when it became so */
 		return true;
 	}
-	if (options->timeout_ms > 0 && (uint64_t)(now_ms() - c->started_ms) >= options->timeout_ms)
+	if (options->timeout_ms > 0 &&
+	        (uint64_t)(clock_ms() - c->started_ms) >= options->timeout_ms)
 		return end_early(c, COLLECT_TIME,
 		        STR("the time limit (--timeout) was reached: what follows was not looked "
 		            "at"));
@@ -340,7 +334,7 @@ static int run_loop(struct collecting *c, const struct collect_options *options,
         struct pool *pool)
 {
 	bool over = false;
-	int64_t told_ms = now_ms();
+	int64_t told_ms = clock_ms();
 	const int tick_ms = c->pace ? PACED_TICK_MS : PROGRESS_MS;
 	int r = 0;
 	while (r >= 0 && (!over || pool_is_busy(pool))) {
@@ -497,7 +491,7 @@ static int collect_from(
 	size_t n_readers;
 	(void)reader_all(&n_readers);
 	struct collecting c = { .inventory = inv,
-		.started_ms = now_ms(),
+		.started_ms = clock_ms(),
 		.pace = options->pace,
 		.tag_foreign = (int)n_readers,
 		.skip_arena = ARENA(part_of(options, LEDGER_PART, LEDGER_BYTES)) };
@@ -523,7 +517,7 @@ static int collect_from(
 
 int collect_run(const struct collect_options *options, struct inventory *ret, struct err *err)
 {
-	int64_t started_ms = now_ms();
+	int64_t started_ms = clock_ms();
 	*ret = (struct inventory){ .arena = ARENA(part_of(options, PACKAGES_PART, INVENTORY_BYTES)),
 		.ledger_arena = ARENA(part_of(options, LEDGER_PART, LEDGER_BYTES)) };
 	meter_init(&ret->meter);
@@ -533,7 +527,7 @@ int collect_run(const struct collect_options *options, struct inventory *ret, st
 		return err_set(err, -errno, "%s: cannot open the root: %s", options->root,
 		        strerror(errno));
 	int r = collect_from(root_fd, options, ret, err);
-	ret->elapsed_ms = (uint64_t)(now_ms() - started_ms);
+	ret->elapsed_ms = (uint64_t)(clock_ms() - started_ms);
 	return r;
 }
 

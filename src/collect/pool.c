@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "collect/pace.h"
 #include "collect/parser.h"
@@ -40,13 +40,6 @@ struct pool {
 	struct buf packet;
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define KEPT_FD STDERR_FILENO /* where a sanitizer reports */
 #else
@@ -75,7 +68,7 @@ static int worker_start(struct pool *pool, struct worker *worker, struct err *er
 	}
 	worker->pid = pid;
 	worker->socket = pair[0];
-	worker->heard_at_ms = now_ms();
+	worker->heard_at_ms = clock_ms();
 	pace_watch(pool->limits.pace, worker->index, pid);
 	return 0;
 }
@@ -191,7 +184,7 @@ int pool_give(struct pool *pool, struct walk_file *file)
 	if (buf_failed(&job))
 		return finish(
 		        pool, worker, -ENAMETOOLONG, STR("the path is too long to be handed over"));
-	worker->heard_at_ms = now_ms();
+	worker->heard_at_ms = clock_ms();
 	int r = wire_send(worker->socket, buf_str(&job), file->fd);
 	return r < 0 ? worker_lost(pool, worker, NULL) : 0;
 }
@@ -286,7 +279,7 @@ static int serve(struct pool *pool, struct worker *worker)
 		(void)close(fd); /* a parser has nothing to give us */
 	if (r <= 0)
 		return worker_lost(pool, worker, NULL);
-	worker->heard_at_ms = now_ms();
+	worker->heard_at_ms = clock_ms();
 	if (!worker->file)
 		return worker_lost(pool, worker, "spoke unasked");
 
@@ -310,7 +303,7 @@ static int drop_silent(struct pool *pool)
 	int r = 0;
 	for (unsigned i = 0; r >= 0 && i < pool->n; i++) {
 		struct worker *worker = &pool->workers[i];
-		if (worker->file && now_ms() - worker->heard_at_ms > pool->silence_ms)
+		if (worker->file && clock_ms() - worker->heard_at_ms > pool->silence_ms)
 			r = worker_lost(pool, worker, "said nothing for a minute");
 	}
 	return r;

@@ -12,9 +12,9 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/rest.h"
 #include "net/protocol.h"
 
@@ -51,13 +51,6 @@ struct ask {
 	int failed; /* class of what went wrong in a callback; 0: nothing */
 	char curl_text[CURL_ERROR_SIZE];
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static int fail(struct ask *ask, int code, const char *text)
 {
@@ -447,9 +440,9 @@ static CURLcode perform(struct ask *ask)
 			break;
 		if (is_quiet)
 			rest_memory();
-		int64_t began_ms = now_ms();
+		int64_t began_ms = clock_ms();
 		code = wait_for(ask->connections, is_quiet ? INT32_MAX : SOON_MS);
-		is_quiet = now_ms() - began_ms >= SOON_MS;
+		is_quiet = clock_ms() - began_ms >= SOON_MS;
 	}
 	CURLcode result = code == CURLM_OK ? result_of(ask->connections) : CURLE_FAILED_INIT;
 	(void)curl_multi_remove_handle(ask->connections, ask->curl);

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "net/call_answers.h"
 #include "net/protocol.h"
@@ -44,18 +45,11 @@ struct net_session {
 	uint64_t max_answer_bytes;
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Wait for the socket. Returns: 0; -ETIMEDOUT, -errno */
 static int wait_for(int fd, short events, int64_t deadline_ms, struct err *err)
 {
 	for (;;) {
-		int64_t left = deadline_ms - now_ms();
+		int64_t left = deadline_ms - clock_ms();
 		struct pollfd wait = { .fd = fd, .events = events };
 		int r = left > 0 ? poll(&wait, 1, left < INT32_MAX ? (int)left : INT32_MAX) : 0;
 		if (r == 0)
@@ -265,7 +259,7 @@ static void learn_clock(struct net_session *session, const struct net_call *call
 {
 	if (answer->date_at >= 0)
 		session->clock_offset_s =
-		        answer->date_at - (call->now + (now_ms() - started_ms) / 1000);
+		        answer->date_at - (call->now + (clock_ms() - started_ms) / 1000);
 }
 
 /* A call with every default filled in, dated by the server's clock. */
@@ -303,7 +297,7 @@ static int ask(struct net_session *session, const struct net_call *whole,
 static int call_once(struct net_session *session, const struct net_call *call, struct arena *arena,
         struct net_call_answer *ret_answer, struct err *err)
 {
-	int64_t started_ms = now_ms();
+	int64_t started_ms = clock_ms();
 	struct net_call whole = fill_in(session, call);
 	struct call_answers answers = { .call = &whole, .arena = arena };
 	autobuf body = BUF(NET_CALL_ANSWER_MAX);
@@ -357,7 +351,7 @@ str net_call_header(const struct net_call_answer *answer, str name)
 static int make_key(struct net_session *session, struct arena *arena, str *ret_private_pem,
         str *ret_public, struct err *err)
 {
-	int64_t deadline_ms = now_ms() + KEY_TIMEOUT_MS;
+	int64_t deadline_ms = clock_ms() + KEY_TIMEOUT_MS;
 	struct call_frame frame = { 0 };
 	str pem, public;
 	int r = wake(session, deadline_ms, err);

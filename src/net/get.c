@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #define REDIRECTS_MAX 5
 #define DISCARD_MAX (1u << 20)       /* of a page that comes with an error or a redirect */
@@ -73,16 +74,9 @@ static int fail(struct get *get, int code, const char *text)
 	return err_set(&get->why, code, "%s", text);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void tell_progress(struct get *get)
 {
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 	if (now - get->told_ms < PROGRESS_EVERY_MS)
 		return;
 	get->told_ms = now;
@@ -451,8 +445,8 @@ static bool wait_before_next(struct get *get, uint64_t n_attempts)
 	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) != sizeof(chance))
 		chance = 128;
 	ms += (ms / 4) * chance / 256;
-	int64_t until = now_ms() + (int64_t)ms;
-	for (int64_t left; (left = until - now_ms()) > 0;) {
+	int64_t until = clock_ms() + (int64_t)ms;
+	for (int64_t left; (left = until - clock_ms()) > 0;) {
 		left = left < 1000 ? left : 1000;
 		struct timespec nap = { .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000 };
 		(void)nanosleep(&nap, NULL);

@@ -11,10 +11,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "aws/value_wire.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/cursor.h"
 #include "base/fs.h"
 #include "net/protocol.h"
@@ -74,20 +74,13 @@ static void be_reader(str text, size_t arena_bytes, size_t most, int fd)
 
 /* ---- outside ---- */
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Hear it out. Returns: 0; -ETIMEDOUT, -ERR_LIMIT, -ENOMEM, -errno */
 static int hear(int fd, struct buf *said, struct err *err)
 {
-	int64_t deadline_ms = now_ms() + READER_TIMEOUT_MS;
+	int64_t deadline_ms = clock_ms() + READER_TIMEOUT_MS;
 	for (;;) {
 		struct pollfd wait = { .fd = fd, .events = POLLIN };
-		int64_t left = deadline_ms - now_ms();
+		int64_t left = deadline_ms - clock_ms();
 		int ready = left > 0 ? poll(&wait, 1, (int)left) : 0;
 		if (ready == 0)
 			return err_set(err, -ETIMEDOUT, "the reader takes too long");

@@ -8,26 +8,19 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "net/protocol.h"
 #include "net/start.h"
 
 #define TIMEOUT_MS 30000
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int wait_for(int fd, short events, int64_t deadline_ms, struct err *err)
 {
 	for (;;) {
-		int64_t left = deadline_ms - now_ms();
+		int64_t left = deadline_ms - clock_ms();
 		struct pollfd wait = { .fd = fd, .events = events };
 		int r = left > 0 ? poll(&wait, 1, (int)left) : 0;
 		if (r == 0)
@@ -79,7 +72,7 @@ int verify_ed25519(const char *program, str key, str text, str signature, struct
 	autobuf said = BUF(NET_LINE_MAX);
 	struct helper helper;
 	char shown[160];
-	int64_t deadline_ms = now_ms() + TIMEOUT_MS;
+	int64_t deadline_ms = clock_ms() + TIMEOUT_MS;
 	if (key.n != VERIFY_KEY_BYTES || text.n > VERIFY_TEXT_MAX)
 		return err_set(err, -ERR_LIMIT, "not a key, or a text that is too long");
 	if (signature.n != VERIFY_SIGNATURE_BYTES)

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/text.h"
 #include "inventory/inventory.h"
@@ -48,13 +49,6 @@ struct run {
 static int64_t now_s(void)
 {
 	return (int64_t)time(NULL);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* When this program was put where it is: builds of one source are the same, whenever they are made.
@@ -222,7 +216,7 @@ static void log_scan(struct run *run)
  * over. */
 static uint64_t time_left(const struct run *run)
 {
-	int64_t left = (int64_t)(run->options->timeout_s * 1000) - (now_ms() - run->began_ms);
+	int64_t left = (int64_t)(run->options->timeout_s * 1000) - (clock_ms() - run->began_ms);
 	return run->options->timeout_s == 0 ? 0 : left > 1 ? (uint64_t)left : 1;
 }
 
@@ -400,7 +394,7 @@ int plugin_run(const struct plugin_options *options, const struct account_enviro
 		.environment = environment,
 		.arena = ARENA(RUN_BYTES),
 		.began_at = now_s(),
-		.began_ms = now_ms() };
+		.began_ms = clock_ms() };
 	/* A log that cannot be written costs its lines; they still go with the metrics. */
 	struct err broken = { 0 };
 	if (plugin_log_open(&run.log, options->log_dir, options->is_compat, NULL, now_s, &broken) <
