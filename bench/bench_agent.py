@@ -83,7 +83,8 @@ def main():
         if more:
             stop(agent)
             continue
-        kept, written = set(idle.tree(agent.pid)), {pid: idle.written_bytes(pid) for pid in idle.tree(agent.pid)}
+        written = idle.written(agent.pid)
+        kept = set(written)
         files = idle.files(scratch / f"{name}-state")
         began = time.monotonic()
         wakes, turns = idle.watch(agent.pid, args.minutes * 60)

@@ -51,9 +51,28 @@ def pss_kib(pid):
     return fields(f"/proc/{pid}/smaps_rollup")["Pss"]
 
 
+def memory(pid):
+    """Name and proportional memory of each process of a tree; nothing when one of them ended meanwhile."""
+    try:
+        return sorted((name_of(one), pss_kib(one)) for one in tree(pid))
+    except (FileNotFoundError, ProcessLookupError, KeyError):
+        return []
+
+
 def written_bytes(pid):
     """What a process caused to be sent to a disk, so far."""
     return fields(f"/proc/{pid}/io")["write_bytes"]
+
+
+def written(pid):
+    """The same for each process of a tree. Readers come and go: one that has ended meanwhile is left out."""
+    found = {}
+    for one in tree(pid):
+        try:
+            found[one] = written_bytes(one)
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return found
 
 
 def runs(pid):
